@@ -1,0 +1,80 @@
+/** Runs test files with node:test, each in a process of its own, and prints a line a file, the whole story only of what failed. */
+import { globSync } from 'node:fs';
+import path from 'node:path';
+import { run } from 'node:test';
+import { inspect } from 'node:util';
+import { repository } from './gates.ts';
+
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+export type TierName = 'unit' | 'root' | 'node';
+
+/** The test files of a tier, as paths from the repository's root, sorted. */
+export function filesOf(tier: TierName): string[] {
+  const find = (pattern: string): string[] => globSync(pattern, { cwd: repository, exclude: ['**/node_modules/**', 'dist/**'] });
+  if (tier === 'node') return find('test/node/**/*.test.ts').sort();
+  const all = find('{src,scripts,test/support,bench,demo}/**/*.test.ts').sort();
+  return all.filter((file) => file.endsWith('.root.test.ts') === (tier === 'root'));
+}
+
+export interface FileRun {
+  readonly files: readonly string[];
+  /** How many files at once. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  readonly print: (line: string) => void;
+}
+
+type Report = { name: string; file?: string; line?: number; skip?: string | boolean; todo?: string | boolean; details: { type?: string; error?: Error } };
+
+/** How long one file may take. */
+const fileTimeoutMs = 5 * 60_000;
+
+/** Runs the files to their end and counts their tests. A test that is cancelled, by the signal too, counts as failed. */
+export async function runFiles({ files, concurrency, signal, print }: FileRun): Promise<Counts> {
+  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+  if (files.length === 0) return counts;
+  const story = new Map<string, string[]>();
+  const tell = (file: string | undefined, text: string): void => {
+    const key = file ?? '';
+    story.set(key, [...(story.get(key) ?? []), text]);
+  };
+  const stream = run({ files: files.map((file) => path.join(repository, file)), cwd: repository, concurrency, signal, timeout: fileTimeoutMs });
+  stream.on('test:stdout', ({ file, message }) => tell(file, message));
+  stream.on('test:stderr', ({ file, message }) => tell(file, message));
+  stream.on('test:pass', (report: Report) => {
+    if (report.skip !== undefined) print(`  skipped: ${report.name}${typeof report.skip === 'string' ? `: ${report.skip}` : ''}`);
+  });
+  stream.on('test:fail', (report: Report) => {
+    if (report.details.type !== 'suite') tell(report.file, `not ok: ${report.name}\n${errorText(report.details.error)}\n`);
+  });
+  stream.on('test:summary', ({ file, counts: of, duration_ms: ms }) => {
+    if (file === undefined) {
+      counts.passed = of.passed;
+      counts.failed = of.tests - of.passed - of.skipped - of.todo;
+      counts.skipped = of.skipped + of.todo;
+      return;
+    }
+    const failed = of.tests - of.passed - of.skipped - of.todo;
+    print(`${failed === 0 ? 'ok    ' : 'FAILED'} ${path.relative(repository, file)}  ${of.passed} passed${failed === 0 ? '' : `, ${failed} failed`}, ${(ms / 1000).toFixed(1)} s`);
+    if (failed > 0) print((story.get(file) ?? []).join('').trimEnd().replace(/^/gm, '    '));
+  });
+  stream.resume();
+  await new Promise<void>((resolve) => {
+    stream.once('end', resolve);
+    stream.once('close', resolve);
+    stream.once('error', () => resolve());
+  });
+  if (signal.aborted) counts.failed++;
+  return counts;
+}
+
+/** The assertion that failed, not the runner's wrapper around it. */
+function errorText(error: Error | undefined): string {
+  const shown = error?.cause ?? error;
+  return typeof shown === 'string' ? shown : inspect(shown, { depth: 4 });
+}

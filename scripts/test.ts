@@ -1,0 +1,133 @@
+/**
+ * `npm test`: the gates, then every tier of tests that this machine can run, then a look whether anything was left behind.
+ * `--only unit|root|node` runs one tier without the gates. RUNTIME=crun|runc chooses the OCI runtime of the tiers that use one;
+ * without it the node tier runs with every one that is installed.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { lastingLeftovers, sweep, takeSnapshot } from '../test/support/leftovers.ts';
+import { beginRun, markVariable, otherRuns, type TestRun } from '../test/support/test-run.ts';
+import { gateLine, runGates } from './gates.ts';
+import { filesOf, runFiles, type Counts, type TierName } from './test-files.ts';
+
+const deadlineMs = 25 * 60_000;
+/** A second OCI runtime is tried when the first one's tests took no longer than this. */
+const cheapMs = 8 * 60_000;
+
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const began = Date.now();
+
+function print(line: string): void {
+  console.log(line);
+}
+
+function add(counts: Counts): void {
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.skipped += counts.skipped;
+}
+
+async function gates(signal: AbortSignal): Promise<void> {
+  print('--- gates');
+  const results = await runGates((result) => print(gateLine(result)), signal);
+  const passed = results.filter((result) => result.passed).length;
+  add({ passed, failed: results.length - passed, skipped: 0 });
+}
+
+async function tier(name: TierName, signal: AbortSignal, title: string = name): Promise<void> {
+  const files = filesOf(name);
+  const reason = name === 'unit' ? undefined : whyNot(name);
+  print(`--- ${title}: ${files.length} files`);
+  if (reason === undefined) return add(await runFiles({ files, concurrency: name === 'unit' ? 2 : 1, signal, print }));
+  print(`skipped: ${reason}`);
+  add({ passed: 0, failed: 0, skipped: files.length });
+}
+
+/** What this machine lacks for a tier above unit, as a reason to skip it. */
+function whyNot(name: TierName): string | undefined {
+  if (process.getuid?.() !== 0) return 'needs root: run it as root, or with sudo';
+  if (!existsSync('/proc/self/ns/net')) return 'this kernel has no network namespaces';
+  if (!readFileSync('/proc/filesystems', 'utf8').includes('\toverlay')) return 'this kernel has no overlay filesystem (modprobe overlay)';
+  const programs = [process.env.RUNTIME ?? 'crun', 'conmon', 'iptables', ...(name === 'node' ? ['docker-registry', 'busybox'] : [])];
+  const missing = programs.filter((program) => !installed(program));
+  return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')} (npm run setup)`;
+}
+
+function installed(program: string): boolean {
+  return `${process.env.PATH}:/usr/sbin:/sbin`.split(':').some((dir) => existsSync(path.join(dir, program)));
+}
+
+/** The node tier with the runtime that RUNTIME names, or with each that is installed as long as that is cheap. */
+async function nodeTier(signal: AbortSignal): Promise<void> {
+  if (process.env.RUNTIME !== undefined) return tier('node', signal, `node, ${process.env.RUNTIME}`);
+  const start = Date.now();
+  for (const runtime of ['crun', 'runc'].filter(installed)) {
+    if (Date.now() - start > cheapMs) {
+      print(`--- node, ${runtime}\nskipped: the first runtime took long; RUNTIME=${runtime} npm run node does it`);
+      continue;
+    }
+    process.env.RUNTIME = runtime;
+    await tier('node', signal, `node, ${runtime}`);
+  }
+  delete process.env.RUNTIME;
+}
+
+async function removeDeadRuns(run: TestRun): Promise<void> {
+  for (const dead of otherRuns(run).dead) {
+    print(`removing what the killed test run ${dead.mark} left`);
+    await sweep(dead);
+  }
+}
+
+async function checkNothingIsLeft(before: ReturnType<typeof takeSnapshot>, run: TestRun, wasAlone: boolean): Promise<void> {
+  const alone = wasAlone && otherRuns(run).alive.length === 0;
+  const left = await lastingLeftovers(before, run, alone);
+  print(`--- left behind: ${left.length === 0 ? 'nothing' : `${left.length} things`}`);
+  for (const thing of left) print(`  ${thing}`);
+  add(left.length === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
+}
+
+async function suite(only: TierName | undefined, signal: AbortSignal): Promise<void> {
+  if (only === undefined) await gates(signal);
+  for (const name of ['unit', 'root', 'node'] as const) {
+    if (signal.aborted || (only !== undefined && only !== name)) continue;
+    await (name === 'node' ? nodeTier(signal) : tier(name, signal));
+  }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { only: { type: 'string' } } });
+  const only = values.only as TierName | undefined;
+  if (only !== undefined && !['unit', 'root', 'node'].includes(only)) throw new Error(`--only ${only}: there is unit, root and node`);
+
+  const run = beginRun();
+  const interrupted = new AbortController();
+  let reason: string | undefined;
+  const interrupt = (why: string): void => {
+    if (reason !== undefined) return;
+    reason = why;
+    print(`${why}: ending everything that was started`);
+    interrupted.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupt(signal));
+  setTimeout(() => interrupt(`not finished after ${deadlineMs / 60_000} minutes`), deadlineMs).unref();
+
+  try {
+    await removeDeadRuns(run);
+    const wasAlone = otherRuns(run).alive.length === 0;
+    const before = takeSnapshot();
+    // Every test's temporary folder, and so nearly everything it makes, lies in the run's folder and carries its mark.
+    Object.assign(process.env, { TMPDIR: run.dir, [markVariable]: run.mark, NODE_COMPILE_CACHE: path.join(run.dir, 'compiled') });
+    await suite(only, interrupted.signal);
+    if (reason === undefined) await checkNothingIsLeft(before, run, wasAlone);
+  } finally {
+    await sweep(run);
+  }
+  if (reason !== undefined && total.failed === 0) total.failed = 1;
+  print(`took ${((Date.now() - began) / 1000).toFixed(0)} s`);
+  print(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+  process.exit(total.failed === 0 ? 0 : 1);
+}
+
+await main();

@@ -1,0 +1,104 @@
+/**
+ * The engine contract: what a face (CRI, CLI) may ask of an engine (native, later Docker). CRI messages are the
+ * domain types; gRPC calls and status codes are unknown here. Failures are GantryErrors.
+ *
+ * Vocabulary. A *pod* is what CRI calls a pod sandbox. Ids are 64 hex digits; every `id` parameter also accepts a unique
+ * prefix of one, and an ambiguous prefix is invalid-argument. An unknown id is not-found unless a method says otherwise.
+ *
+ * Rules for every method:
+ * - The same call repeated joins the one in flight or gets the finished result (the kubelet retries).
+ * - Lists, statuses and stats answer from memory and small local reads; they never wait for another call's work.
+ * - A cancelled `ctx.signal` ends the waiting, never leaves work half done: what began is completed or undone.
+ */
+import type {
+  Container, ContainerConfig, ContainerFilter, ContainerResources, ContainerStats, ContainerStatsFilter, ContainerStatus,
+  FilesystemUsage, Image, ImageFilter, ImageSpec, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
+  PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, RuntimeConfigResponse, RuntimeHandler, RuntimeFeatures, RuntimeStatus,
+} from '../gen/cri.ts';
+import type { Logger } from '../base/log.ts';
+import type { Stages } from '../base/stages.ts';
+
+/** What every call carries down. */
+export interface CallContext {
+  /** Request id, in every log line of the call. */
+  readonly id: string;
+  /** Aborted when the caller went away or its deadline passed. */
+  readonly signal: AbortSignal;
+  readonly stages: Stages;
+  readonly log: Logger;
+}
+
+/** Extra facts for `verbose` statuses: each value is JSON text or plain text (CRI `info` maps). */
+export type VerboseInfo = Record<string, string>;
+
+export interface PodEngine {
+  /**
+   * Makes a pod READY: namespaces, network, cgroup. Returns its id. The natural key is (namespace, name, uid, attempt): the
+   * same key again returns the same pod while it is READY. Unknown `runtimeHandler`: invalid-argument.
+   */
+  run(request: { config: PodSandboxConfig; runtimeHandler: string }, ctx: CallContext): Promise<string>;
+  /** Kills what runs in the pod, takes its network away; NOTREADY after. An unknown or stopped pod is success. */
+  stop(id: string, ctx: CallContext): Promise<void>;
+  /** Stops if need be and removes the pod, its containers and all that belonged to it. An unknown pod is success. */
+  remove(id: string, ctx: CallContext): Promise<void>;
+  status(id: string, verbose: boolean): Promise<{ status: PodSandboxStatus; info: VerboseInfo; containers: ContainerStatus[] }>;
+  list(filter: PodSandboxFilter | undefined): Promise<PodSandbox[]>;
+  stats(id: string): Promise<PodSandboxStats>;
+  listStats(filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]>;
+}
+
+export interface ExecResult {
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly exitCode: number;
+}
+
+export interface ContainerEngine {
+  /** Makes a container CREATED in a READY pod (else failed-precondition). Natural key: (pod, name, attempt). */
+  create(request: { podId: string; config: ContainerConfig; podConfig: PodSandboxConfig | undefined }, ctx: CallContext): Promise<string>;
+  /** CREATED to RUNNING; any other state is failed-precondition. */
+  start(id: string, ctx: CallContext): Promise<void>;
+  /** Stop signal, grace of `timeoutSeconds` (0: kill at once), then SIGKILL. Exited or unknown: success. */
+  stop(id: string, timeoutSeconds: number, ctx: CallContext): Promise<void>;
+  /** Removes in any state, killing first. Unknown: success. */
+  remove(id: string, ctx: CallContext): Promise<void>;
+  status(id: string, verbose: boolean): Promise<{ status: ContainerStatus; info: VerboseInfo }>;
+  list(filter: ContainerFilter | undefined): Promise<Container[]>;
+  updateResources(id: string, resources: ContainerResources, ctx: CallContext): Promise<void>;
+  /** Starts a new log file at the container's log path (after a rotation). Not running: failed-precondition. */
+  reopenLog(id: string, ctx: CallContext): Promise<void>;
+  /**
+   * Runs a command to its end and returns what it wrote, at most 16 MiB a stream (the rest is thrown away).
+   * `timeoutSeconds` 0 is no limit; when it passes, the command's whole process tree is killed: deadline-exceeded.
+   */
+  execSync(id: string, command: readonly string[], timeoutSeconds: number, ctx: CallContext): Promise<ExecResult>;
+  stats(id: string): Promise<ContainerStats>;
+  listStats(filter: ContainerStatsFilter | undefined): Promise<ContainerStats[]>;
+}
+
+export interface ImageEngine {
+  /** Pulls what the reference names now and returns the image id. Concurrent pulls of one reference share one. */
+  pull(request: { image: ImageSpec; auth: AuthConfig | undefined; podConfig: PodSandboxConfig | undefined }, ctx: CallContext): Promise<string>;
+  list(filter: ImageFilter | undefined): Promise<Image[]>;
+  /** Undefined when no such image is here. */
+  status(image: ImageSpec, verbose: boolean): Promise<{ image: Image; info: VerboseInfo } | undefined>;
+  /** Removes the image with all its tags and digests. Absent: success. In use by a container: failed-precondition. */
+  remove(image: ImageSpec, ctx: CallContext): Promise<void>;
+  fsInfo(): Promise<{ images: FilesystemUsage[]; containers: FilesystemUsage[] }>;
+}
+
+export interface NodeEngine {
+  /** Conditions RuntimeReady and NetworkReady, handlers and features: what this node can really do. */
+  status(verbose: boolean): Promise<{ status: RuntimeStatus; handlers: RuntimeHandler[]; features: RuntimeFeatures; info: VerboseInfo }>;
+  runtimeConfig(): Promise<RuntimeConfigResponse>;
+  /** The pod CIDR(s) that the kubelet learnt, comma-separated; empty is ignored. */
+  updatePodCidr(podCidr: string, ctx: CallContext): Promise<void>;
+}
+
+/** An engine, split by caller. */
+export interface Engine {
+  readonly pods: PodEngine;
+  readonly containers: ContainerEngine;
+  readonly images: ImageEngine;
+  readonly node: NodeEngine;
+}

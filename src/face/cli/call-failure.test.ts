@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { callFailure } from './call-failure.ts';
+
+const error = (code: status, details: string): ServiceError => Object.assign(new Error(`${code} ${details}`), { code, details, metadata: new Metadata() });
+const told = (code: status, details: string) => {
+  const failed = callFailure(error(code, details), { act: 'start container', object: 'web', deadlineMs: 30_000, socket: '/run/x.sock' });
+  return `${failed.kind}: ${failed.message}`;
+};
+
+test('each status becomes a kind and a sentence', () => {
+  assert.equal(told(status.NOT_FOUND, 'no such container.'), 'not-found: start container web: no such container');
+  assert.equal(told(status.DEADLINE_EXCEEDED, 'Deadline exceeded after 30.0s'), 'deadline-exceeded: start container web: no answer within 30 s');
+  assert.equal(told(status.DEADLINE_EXCEEDED, 'command ran longer than 1 s'), 'deadline-exceeded: start container web: command ran longer than 1 s');
+  assert.equal(told(status.CANCELLED, 'Cancelled on client'), 'cancelled: start container web: interrupted');
+  assert.equal(told(status.UNAVAILABLE, 'Connection dropped'), 'unavailable: start container web: the daemon at /run/x.sock went away');
+  assert.equal(told(status.UNIMPLEMENTED, 'unknown service'), 'unimplemented: start container web: the runtime at /run/x.sock does not offer this call (unknown service)');
+  assert.equal(told(status.UNKNOWN, ''), 'internal: start container web: the runtime gave no reason (gRPC status UNKNOWN)');
+});
+
+test('a runtime that names act and object itself is not repeated', () => {
+  assert.equal(told(status.INTERNAL, 'start container web: exec format error'), 'internal: start container web: exec format error');
+});

@@ -1,0 +1,140 @@
+/** Reading a container's log file: all of it, its last lines, and what comes while it grows and is rotated. */
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failure, hasCode } from '../../base/errors.ts';
+import { LogJoiner, parsePiece, type LogLine, type LogStream } from './cri-log.ts';
+
+const blockSize = 64 * 1024;
+const pollMs = 200;
+/** How far behind the wanted lines a beginning of a line in pieces is looked for. */
+const furtherBack = 1024 * 1024;
+
+export interface ReadLogOptions {
+  /** Only the last so many lines. */
+  readonly tail?: number;
+  /** Only lines not older than this (milliseconds since 1970). */
+  readonly sinceMs?: number;
+  /** Go on at the end of the file until this says that nothing more will come (or the signal aborts). */
+  readonly follow?: { isOver(): Promise<boolean> };
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The lines of a CRI log file, pieces joined. When followed, a rotation (the file was renamed and a new one made, or it was
+ * cut) is noticed: the old file is read to its end, then the new one. No such file: not-found.
+ */
+export async function* readLog(path: string, options: ReadLogOptions): AsyncGenerator<LogLine> {
+  const wanted = (line: LogLine) => options.sinceMs === undefined || Date.parse(line.time) >= options.sinceMs;
+  const joiner = new LogJoiner();
+  let file = await openLog(path);
+  try {
+    const { size } = await file.stat();
+    let position = options.tail === undefined ? 0 : await tailOffset(file, size, options.tail);
+    let end = options.tail === undefined ? undefined : size;
+    const last: LogLine[] = [];
+
+    for (;;) {
+      // With `tail`, what is there now goes through a window of the last lines; what comes later is handed out as it comes.
+      for await (const chunk of chunks(file, position, end)) {
+        position += chunk.length;
+        for (const line of joiner.push(chunk)) {
+          if (!wanted(line)) continue;
+          if (end === undefined) yield line;
+          else if (last.push(line) > options.tail!) last.shift();
+        }
+      }
+      yield* last.splice(0);
+      end = undefined;
+      if (!options.follow || options.signal.aborted) break;
+
+      const over = await options.follow.isOver();
+      const next = await rotated(path, file, position);
+      if (next === 'cut') {
+        position = 0;
+      } else if (next) {
+        // The last words may have come between our read and the rename.
+        for await (const chunk of chunks(file, position, undefined)) yield* [...joiner.push(chunk)].filter(wanted);
+        await file.close();
+        file = next;
+        position = 0;
+      } else if ((await file.stat()).size === position) {
+        if (over) break;
+        await sleep(pollMs, undefined, { signal: options.signal }).catch(() => undefined);
+      }
+    }
+    for (const line of joiner.flush()) if (wanted(line)) yield line;
+  } finally {
+    await file.close();
+  }
+}
+
+async function openLog(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'r');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) {
+      throw failure('not-found', { act: 'read log', object: path, why: 'there is no such file: the container wrote nothing yet, or its log was removed', cause: error });
+    }
+    throw failure('internal', { act: 'read log', object: path, cause: error });
+  }
+}
+
+async function* chunks(file: FileHandle, from: number, end: number | undefined): AsyncGenerator<Buffer> {
+  const buffer = Buffer.alloc(blockSize);
+  for (let position = from; end === undefined || position < end; ) {
+    const length = end === undefined ? blockSize : Math.min(blockSize, end - position);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
+    if (bytesRead === 0) return;
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** A new file at the path, `cut` when ours became shorter than what was read, undefined when all is as it was. */
+async function rotated(path: string, file: FileHandle, position: number): Promise<FileHandle | 'cut' | undefined> {
+  const ours = await file.stat();
+  const there = await stat(path).catch(() => undefined);
+  if (!there) return undefined; // renamed, and the new one not yet made
+  if (there.ino !== ours.ino || there.dev !== ours.dev) return open(path, 'r').catch(() => undefined);
+  return ours.size < position ? 'cut' : undefined;
+}
+
+/**
+ * Where to begin so that the last `lines` lines are whole: backwards from the end over that many line ends, then on until
+ * both streams are seen to stand between lines. The reader drops what is too much.
+ */
+export async function tailOffset(file: FileHandle, size: number, lines: number): Promise<number> {
+  const settled = new Set<LogStream>();
+  let ends = 0;
+  let enoughAt: number | undefined;
+  for await (const { piece, start } of linesBackwards(file, size)) {
+    if (enoughAt !== undefined && (settled.size === 2 || enoughAt - start > furtherBack)) return start;
+    if (!piece) continue;
+    if (!piece.partial) {
+      ends++;
+      if (ends > lines) {
+        enoughAt ??= start;
+        settled.add(piece.stream);
+      }
+    }
+  }
+  return 0;
+}
+
+async function* linesBackwards(file: FileHandle, size: number): AsyncGenerator<{ piece: ReturnType<typeof parsePiece>; start: number }> {
+  let end = size;
+  let rest: Buffer = Buffer.alloc(0);
+  while (end > 0) {
+    const start = Math.max(0, end - blockSize);
+    const block = Buffer.alloc(end - start);
+    await file.read(block, 0, block.length, start);
+    const data = Buffer.concat([block, rest]);
+    let to = data.length;
+    for (let newline = data.lastIndexOf(0x0a, to - 1); newline >= 0 && to > 0; newline = to > 0 ? data.lastIndexOf(0x0a, to - 1) : -1) {
+      if (newline + 1 < to) yield { piece: parsePiece(data.subarray(newline + 1, to)), start: start + newline + 1 };
+      to = newline;
+    }
+    rest = data.subarray(0, to);
+    end = start;
+  }
+}

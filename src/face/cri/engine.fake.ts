@@ -1,0 +1,89 @@
+/** An engine that answers every call with something recognisable and remembers what it was asked. */
+import type { CallContext, Engine } from '../../engine/engine.ts';
+import {
+  Container, ContainerResources, ContainerStats, ContainerStatus, FilesystemUsage, Image, PodSandbox, PodSandboxStats, PodSandboxStatus,
+  RuntimeConfigResponse, RuntimeFeatures, RuntimeHandler, RuntimeStatus,
+} from '../../gen/cri.ts';
+
+/** A message with nothing in it but these fields. */
+export function only<T extends object>(type: { decode(bytes: Uint8Array): T }, fields: Partial<T> = {}): T {
+  return { ...type.decode(new Uint8Array()), ...fields };
+}
+
+export interface Asked {
+  /** `pods.run`, `images.list`, … */
+  readonly what: string;
+  /** The arguments without the context. */
+  readonly args: readonly unknown[];
+  readonly ctx: CallContext | undefined;
+}
+
+export interface FakeEngine {
+  readonly engine: Engine;
+  readonly asked: Asked[];
+}
+
+/** `other` replaces single methods, to fail, to wait, or to answer with more. */
+export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part]> } = {}): FakeEngine {
+  const asked: Asked[] = [];
+  const info = { detail: 'as asked' };
+  const parts: Engine = {
+    pods: {
+      run: async () => 'pod-id',
+      stop: async () => {},
+      remove: async () => {},
+      status: async (id, verbose) => ({
+        status: only(PodSandboxStatus, { id }), info: verbose ? info : {}, containers: [only(ContainerStatus, { id: 'in-pod' })],
+      }),
+      list: async () => [only(PodSandbox, { id: 'pod-1' }), only(PodSandbox, { id: 'pod-2' })],
+      stats: async (id) => only(PodSandboxStats, { attributes: { id, metadata: undefined, labels: {}, annotations: {} } }),
+      listStats: async () => [only(PodSandboxStats)],
+      ...other.pods,
+    },
+    containers: {
+      create: async () => 'container-id',
+      start: async () => {},
+      stop: async () => {},
+      remove: async () => {},
+      status: async (id, verbose) => ({ status: only(ContainerStatus, { id, resources: only(ContainerResources) }), info: verbose ? info : {} }),
+      list: async () => [only(Container, { id: 'container-1' })],
+      updateResources: async () => {},
+      reopenLog: async () => {},
+      execSync: async () => ({ stdout: Buffer.from('out'), stderr: Buffer.from('err'), exitCode: 3 }),
+      stats: async (id) => only(ContainerStats, { attributes: { id, metadata: undefined, labels: {}, annotations: {} } }),
+      listStats: async () => [only(ContainerStats)],
+      ...other.containers,
+    },
+    images: {
+      pull: async () => 'sha256:pulled',
+      list: async () => [only(Image, { id: 'sha256:listed', size: 2n ** 40n })],
+      status: async (image, verbose) => (image.image === 'absent' ? undefined : { image: only(Image, { id: image.image }), info: verbose ? info : {} }),
+      remove: async () => {},
+      fsInfo: async () => ({ images: [only(FilesystemUsage, { timestamp: 1n })], containers: [only(FilesystemUsage, { timestamp: 2n })] }),
+      ...other.images,
+    },
+    node: {
+      status: async (verbose) => ({
+        status: only(RuntimeStatus, { conditions: [{ type: 'RuntimeReady', status: true, reason: '', message: '' }] }),
+        handlers: [only(RuntimeHandler, { name: 'crun' })], features: only(RuntimeFeatures, { supplementalGroupsPolicy: true }), info: verbose ? info : {},
+      }),
+      runtimeConfig: async () => only(RuntimeConfigResponse, { linux: { cgroupDriver: 1 } }),
+      updatePodCidr: async () => {},
+      ...other.node,
+    },
+  };
+  const engine = Object.fromEntries(Object.entries(parts).map(([part, methods]) => [part, remembering(part, methods, asked)]));
+  return { engine: engine as unknown as Engine, asked };
+}
+
+function remembering(part: string, methods: object, asked: Asked[]): object {
+  return Object.fromEntries(Object.entries(methods).map(([name, method]: [string, (...args: unknown[]) => unknown]) => [name, (...args: unknown[]) => {
+    const ctx = args.find(isContext);
+    asked.push({ what: `${part}.${name}`, args: ctx === undefined ? args : args.filter((arg) => arg !== ctx), ctx });
+    return method(...args);
+  }]));
+}
+
+function isContext(value: unknown): value is CallContext {
+  return typeof value === 'object' && value !== null && 'stages' in value && 'signal' in value;
+}

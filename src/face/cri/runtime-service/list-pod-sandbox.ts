@@ -1,0 +1,6 @@
+import type { ListPodSandboxRequest, ListPodSandboxResponse } from '../../../gen/cri.ts';
+import type { RpcCall } from '../rpc.ts';
+
+export async function listPodSandbox({ filter }: ListPodSandboxRequest, { engine }: RpcCall): Promise<ListPodSandboxResponse> {
+  return { items: await engine.pods.list(filter) };
+}

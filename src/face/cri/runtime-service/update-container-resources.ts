@@ -1,0 +1,12 @@
+import type { UpdateContainerResourcesRequest, UpdateContainerResourcesResponse } from '../../../gen/cri.ts';
+import { required } from '../required.ts';
+import type { RpcCall } from '../rpc.ts';
+
+export async function updateContainerResources(
+  { containerId, linux }: UpdateContainerResourcesRequest, { engine, ctx }: RpcCall,
+): Promise<UpdateContainerResourcesResponse> {
+  const act = 'update resources of container';
+  const id = required(containerId, act, 'container_id');
+  await engine.containers.updateResources(id, { linux: required(linux, act, 'linux'), windows: undefined }, ctx);
+  return {};
+}

@@ -1,0 +1,104 @@
+import * as net from 'node:net';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { failure } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Engine } from '../../engine/engine.ts';
+import { ImageServiceService, RuntimeServiceService } from '../../gen/cri.ts';
+import { AcceptedConnection } from './accepted-connection.ts';
+import { imageService } from './image-service.ts';
+import { InFlight } from './in-flight.ts';
+import { listenAt } from './listen-at.ts';
+import { apiVersions } from './rpc.ts';
+import { runtimeService } from './runtime-service.ts';
+import { surfaceOf } from './surface-of.ts';
+
+export interface CriServerOptions {
+  readonly socketPath: string;
+  readonly engine: Engine;
+  readonly log: Logger;
+  /** Semantic version, told by the Version call. */
+  readonly runtimeVersion: string;
+  /** The limit of a message either way; the kubelet's own is 16 MiB. */
+  readonly maxMessageBytes: number;
+}
+
+export interface CriServer {
+  /** Calls that are being answered right now. */
+  readonly inFlight: number;
+  /**
+   * Takes the socket away and lets the calls in flight finish; those that `graceMs` did not suffice for are aborted (unavailable).
+   * Repeating it waits for the same end.
+   */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Enough for a node of 500 containers asked for all at once; a caller with more of one call in the air is told to wait. */
+const callsAMethod = 512;
+const streamsAConnection = 1024;
+/** How long aborted calls get to say so before their connections are cut. */
+const lastWordsMs = 250;
+
+/**
+ * Serves runtime.v1 and runtime.v1alpha2, RuntimeService and ImageService, on one unix socket (mode 0660). An occupied socket
+ * is already-exists, a path that can't be a socket invalid-argument or failed-precondition.
+ */
+export async function serveCri(options: CriServerOptions): Promise<CriServer> {
+  const { socketPath, log, maxMessageBytes } = options;
+  const inFlight = new InFlight(callsAMethod);
+  const deps = { ...options, inFlight };
+  const grpc = new Server({
+    'grpc.max_receive_message_length': maxMessageBytes,
+    'grpc.max_send_message_length': -1, // checked where the answer is encoded, with a better message
+    'grpc.max_concurrent_streams': streamsAConnection,
+    'grpc.enable_channelz': 0,
+  });
+  for (const apiVersion of apiVersions) {
+    const runtime = surfaceOf(RuntimeServiceService, runtimeService, apiVersion, deps);
+    const image = surfaceOf(ImageServiceService, imageService, apiVersion, deps);
+    grpc.addService(runtime.definition, runtime.implementation);
+    grpc.addService(image.definition, image.implementation);
+  }
+
+  const http2 = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const connections = new Set<AcceptedConnection>();
+  const listener = net.createServer((socket) => {
+    const connection = new AcceptedConnection(socket);
+    connections.add(connection);
+    connection.on('error', (error) => log.debug('CRI connection ended', { error: error.message }));
+    connection.on('close', () => connections.delete(connection));
+    http2.injectConnection(connection);
+  });
+  const takeAway = await listenAt(listener, socketPath);
+
+  const close = async (graceMs: number): Promise<void> => {
+    await takeAway();
+    listener.close();
+    const allClosed = new Promise<void>((resolve) => grpc.tryShutdown(() => resolve()));
+    const finished = Promise.all([allClosed, inFlight.idle()]);
+    if (await within(graceMs, finished)) return;
+    inFlight.abortAll(failure('unavailable', { act: 'answer', why: 'gantry is stopping; ask again when it is back' }));
+    if (await within(lastWordsMs, finished)) return;
+    grpc.forceShutdown();
+    for (const connection of connections) connection.destroy();
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    get inFlight() {
+      return inFlight.count;
+    },
+    close: (graceMs) => closing ??= close(graceMs),
+  };
+}
+
+/** Whether the promise settled in time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([promise.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,49 @@
+/** Files and directories of our own, written so that a crash leaves the old state or the new one, never half of either. */
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { dirname } from 'node:path';
+
+/** Replaces a file's content: temporary file, fsync, rename, fsync of the directory. Durable when it resolves. */
+export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  syncDirectory(dirname(path));
+}
+
+/** Makes the names in a directory durable. */
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Makes a directory (and its parents) and sees to its exact mode, also when it was there with a wider one
+ * (CVE-2021-41103: state that other users could read). Containers with a user namespace must be able to pass through the
+ * parents of their root, which is what 0711 is for.
+ */
+export function makePrivateDir(path: string, mode = 0o700): void {
+  mkdirSync(path, { recursive: true, mode });
+  if ((statSync(path).mode & 0o7777) !== mode) chmodSync(path, mode);
+}
+
+/** Removes a file or a whole tree of our own; absent is fine. Never crosses into what is mounted below: unmount first. */
+export async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 });
+}

@@ -1,0 +1,190 @@
+/**
+ * The C library through koffi: the only place where foreign functions are bound. Each call either succeeds or throws a
+ * SyscallError with the errno; none retries and none interprets. Calls are synchronous, so they are for paths and
+ * descriptors of our own, never for a path on a user's volume.
+ */
+import koffi from 'koffi';
+import { constants } from 'node:os';
+
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** A failed system call. `code` is the errno's name (`EBUSY`), so that `hasCode` works on it as on Node's own errors. */
+export class SyscallError extends Error {
+  override readonly name = 'SyscallError';
+  readonly syscall: string;
+  readonly errno: number;
+  readonly code: string;
+
+  constructor(syscall: string, errno: number, subject?: string) {
+    const code = errnoNames.get(errno) ?? `E${errno}`;
+    super(subject === undefined ? `${syscall}: ${code}` : `${syscall} ${subject}: ${code}`);
+    this.syscall = syscall;
+    this.errno = errno;
+    this.code = code;
+  }
+}
+
+const c = koffi.load('libc.so.6');
+
+const c_mount = c.func('int mount(const char*, const char*, const char*, unsigned long, const char*)');
+const c_umount2 = c.func('int umount2(const char*, int)');
+const c_unshare = c.func('int unshare(int)');
+const c_setns = c.func('int setns(int, int)');
+const c_sethostname = c.func('int sethostname(const char*, size_t)');
+const c_chroot = c.func('int chroot(const char*)');
+const c_mknod = c.func('int mknod(const char*, uint32_t, uint64_t)');
+const c_lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*, size_t, int)');
+const c_lgetxattr = c.func('long lgetxattr(const char*, const char*, void*, size_t)');
+const c_ioctl = c.func('int ioctl(int, unsigned long, void*)');
+const c_socket = c.func('int socket(int, int, int)');
+const c_close = c.func('int close(int)');
+const c_connect = c.func('int connect(int, const void*, uint32_t)');
+const c_sendto = c.func('long sendto(int, const void*, size_t, int, const void*, uint32_t)');
+const c_utimensat = c.func('int utimensat(int, const char*, const void*, int)');
+const c_syncfs = c.func('int syncfs(int)');
+const c_pipe2 = c.func('int pipe2(_Out_ int*, int)');
+const c_flock = c.func('int flock(int, int)');
+const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
+const c_renameat2 = c.func('int renameat2(int, const char*, int, const char*, unsigned int)');
+const c_statfs = c.func('int statfs(const char*, void*)');
+
+const SYS_openat2 = 437; // the same number on every architecture (it came after the tables were unified)
+export const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+
+export const MS_RDONLY = 0x1;
+export const MS_NOSUID = 0x2;
+export const MS_NODEV = 0x4;
+export const MS_NOEXEC = 0x8;
+export const MS_REMOUNT = 0x20;
+export const MS_BIND = 0x1000;
+export const MS_REC = 0x4000;
+export const MS_PRIVATE = 0x40000;
+export const MS_SLAVE = 0x80000;
+export const MS_SHARED = 0x100000;
+export const MNT_DETACH = 2;
+export const UMOUNT_NOFOLLOW = 8;
+export const CLONE_FS = 0x200;
+export const CLONE_NEWNS = 0x20000;
+export const CLONE_NEWUTS = 0x4000000;
+export const CLONE_NEWIPC = 0x8000000;
+export const CLONE_NEWUSER = 0x10000000;
+export const CLONE_NEWNET = 0x40000000;
+export const LOCK_EX = 2;
+export const LOCK_NB = 4;
+export const O_CLOEXEC = 0o2000000;
+export const O_PATH = 0o10000000;
+export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
+export const RESOLVE_IN_ROOT = 0x10;
+
+function check(result: number, syscall: string, subject?: string): number {
+  if (result < 0) throw new SyscallError(syscall, koffi.errno(), subject);
+  return result;
+}
+
+function unixAddress(path: string): Buffer {
+  const bytes = Buffer.from(path);
+  if (bytes.length > 107) throw new SyscallError('unix address', constants.errno.ENAMETOOLONG, path);
+  const address = Buffer.alloc(110);
+  address.writeUInt16LE(1, 0); // AF_UNIX
+  bytes.copy(address, 2);
+  if (path.startsWith('@')) address[2] = 0; // systemd's notation for an abstract address
+  return address.subarray(0, 2 + bytes.length + (path.startsWith('@') ? 0 : 1));
+}
+
+export const libc = {
+  mount(source: string, target: string, fstype: string, flags: number, data: string | null): void {
+    check(c_mount(source, target, fstype, flags, data), 'mount', target);
+  },
+  umount2(target: string, flags: number): void {
+    check(c_umount2(target, flags), 'umount', target);
+  },
+  unshare(flags: number): void {
+    check(c_unshare(flags), 'unshare');
+  },
+  setns(fd: number, nstype: number): void {
+    check(c_setns(fd, nstype), 'setns');
+  },
+  sethostname(name: string): void {
+    check(c_sethostname(name, Buffer.byteLength(name)), 'sethostname', name);
+  },
+  chroot(path: string): void {
+    check(c_chroot(path), 'chroot', path);
+  },
+  mknod(path: string, mode: number, dev: bigint): void {
+    check(c_mknod(path, mode, dev), 'mknod', path);
+  },
+  lsetxattr(path: string, name: string, value: Uint8Array, flags: number): void {
+    check(c_lsetxattr(path, name, value, value.length, flags), 'lsetxattr', `${name} ${path}`);
+  },
+  /** The attribute's value; undefined when it is not set or the filesystem has none. */
+  lgetxattr(path: string, name: string): Buffer | undefined {
+    const value = Buffer.alloc(65536);
+    const length = Number(c_lgetxattr(path, name, value, value.length));
+    if (length >= 0) return value.subarray(0, length);
+    const errno = koffi.errno();
+    if (errno === constants.errno.ENODATA || errno === constants.errno.ENOTSUP) return undefined;
+    throw new SyscallError('lgetxattr', errno, `${name} ${path}`);
+  },
+  ioctl(fd: number, request: number, argument: Buffer): number {
+    return check(c_ioctl(fd, request, argument), 'ioctl');
+  },
+  socket(domain: number, type: number, protocol: number): number {
+    return check(c_socket(domain, type, protocol), 'socket');
+  },
+  close(fd: number): void {
+    check(c_close(fd), 'close');
+  },
+  connectUnix(fd: number, path: string): void {
+    const address = unixAddress(path);
+    check(c_connect(fd, address, address.length), 'connect', path);
+  },
+  /** Sends one datagram to a unix socket; a leading `@` means the abstract namespace (systemd's NOTIFY_SOCKET). */
+  sendtoUnix(fd: number, data: Uint8Array, path: string): void {
+    const address = unixAddress(path);
+    check(Number(c_sendto(fd, data, data.length, 0, address, address.length)), 'sendto', path);
+  },
+  /** Sets both times of a path, nanoseconds since the epoch; a symlink itself, not what it names. */
+  utimensat(path: string, atimeNs: bigint, mtimeNs: bigint): void {
+    const times = Buffer.alloc(32);
+    for (const [offset, ns] of [[0, atimeNs], [16, mtimeNs]] as const) {
+      const nanoseconds = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
+      times.writeBigInt64LE((ns - nanoseconds) / 1_000_000_000n, offset);
+      times.writeBigInt64LE(nanoseconds, offset + 8);
+    }
+    check(c_utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+  },
+  /** Writes everything of the filesystem that holds `fd` to its disk. */
+  syncfs(fd: number): void {
+    check(c_syncfs(fd), 'syncfs');
+  },
+  /** [read end, write end] */
+  pipe2(flags: number): [number, number] {
+    const ends: [number, number] = [0, 0];
+    check(c_pipe2(ends, flags), 'pipe2');
+    return ends;
+  },
+  flock(fd: number, operation: number): void {
+    check(c_flock(fd, operation), 'flock');
+  },
+  /** openat2(2): opens `path` under `dirfd` with RESOLVE_ flags; returns the descriptor (close-on-exec when asked in flags). */
+  openat2(dirfd: number, path: string, flags: number, mode: number, resolve: number): number {
+    const how = Buffer.alloc(24);
+    how.writeBigUInt64LE(BigInt(flags), 0);
+    how.writeBigUInt64LE(BigInt(mode), 8);
+    how.writeBigUInt64LE(BigInt(resolve), 16);
+    return check(Number(c_openat2(SYS_openat2, dirfd, path, how, how.length)), 'openat2', path);
+  },
+  /** rename(2) with flags (RENAME_NOREPLACE 1, RENAME_EXCHANGE 2). */
+  renameat2(from: string, to: string, flags: number): void {
+    check(c_renameat2(AT_FDCWD, from, AT_FDCWD, to, flags), 'rename', to);
+  },
+  /** The magic number of the filesystem that holds a path (statfs f_type). */
+  filesystemType(path: string): number {
+    const result = Buffer.alloc(256);
+    check(c_statfs(path, result), 'statfs', path);
+    return Number(result.readBigInt64LE(0));
+  },
+};

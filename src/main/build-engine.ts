@@ -1,0 +1,139 @@
+/**
+ * The composition of the native engine: every part is built here, bottom-up, and handed to the recipes. Nothing else in the
+ * program knows more than its own part.
+ */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Config } from '../base/config/schema.ts';
+import { KeyedLock } from '../base/keyed-lock.ts';
+import type { Logger } from '../base/log.ts';
+import { SingleFlight } from '../base/single-flight.ts';
+import type { FilesystemUsage } from '../gen/cri.ts';
+import { makePrivateDir } from '../host/files.ts';
+import { primeThreadPool } from '../host/namespaces.ts';
+import { createContainerEngine } from '../native/container/container-engine.ts';
+import type { ContainerDeps } from '../native/container/container-deps.ts';
+import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
+import type { ContainerRecord } from '../native/container/container-record.ts';
+import { ExitSignals } from '../native/container/exit-signals.ts';
+import { PodContainers } from '../native/container/pod-containers.ts';
+import { recoverContainers, undoUnfinishedContainers } from '../native/container/recover-containers.ts';
+import { UsageMeter } from '../native/container/usage-meter.ts';
+import { createImageEngine } from '../native/image/image-engine.ts';
+import { createNodeEngine } from '../native/node/node-engine.ts';
+import type { PodDeps } from '../native/pod/pod-deps.ts';
+import { podUndos } from '../native/pod/pod-effects.ts';
+import { createPodEngine } from '../native/pod/pod-engine.ts';
+import { podPlaces } from '../native/pod/pod-places.ts';
+import type { PodRecord } from '../native/pod/pod-record.ts';
+import { isReady } from '../native/pod/pod-state.ts';
+import { collectNetworkGarbage, recoverPods, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
+import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
+import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
+import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
+import { CpuRates } from '../part/cgroup/cpu-rate.ts';
+import { createCni } from '../part/cni/network.ts';
+import { ExitWatch } from '../part/oci/exit-watch.ts';
+import { parsePlatform } from '../part/registry/platform.ts';
+import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
+import { Effects } from '../part/store/effects.ts';
+import { openStore } from '../part/store/store.ts';
+import { buildHandlers } from './build-handlers.ts';
+import type { RunningEngine } from './serve.ts';
+
+/** How often what could not be undone is tried again. */
+const debtIntervalMs = 60_000;
+
+/** Builds the engine and recovers what the daemon before this one left: when it resolves, the lists are true. */
+export async function buildEngine(config: Config, log: Logger): Promise<RunningEngine> {
+  await primeThreadPool();
+  const roots = { root: config.root, state: config.state };
+  const exitDir = join(config.state, 'exits');
+  for (const [folder, mode] of [[join(config.root, 'containers'), 0o711], [join(config.state, 'pods'), 0o711], [join(config.state, 'containers'), 0o711], [exitDir, 0o700]] as const) makePrivateDir(folder, mode);
+
+  const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+  const hostFacts = gatherHostFacts();
+  for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
+  const layout = detectCgroups();
+  const cgroups = { layout, driver: cgroupDriver(config.cgroup.driver, layout) };
+
+  const store = openStore(join(config.root, 'gantry.db'));
+  const podRecords = store.table<PodRecord>('pod');
+  const containerRecords = store.table<ContainerRecord>('container');
+  const handlers = buildHandlers({ settings: config.runtime, stateDir: config.state, cgroups, log });
+  const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
+  const exitWatch = new ExitWatch({ dir: exitDir, log });
+  const cpuRates = new CpuRates();
+  const usage = new UsageMeter();
+  const ready = (record: PodRecord): boolean => isReady(record, bootId);
+  const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, cpuRates, hostFacts, bootId, roots };
+
+  const images = createImageEngine({
+    root: config.root,
+    store,
+    log,
+    usedBy: (imageId) => containerRecords.all().filter((record) => record.imageId === imageId).map((record) => record.id),
+    containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
+    registriesConf: config.registriesConf,
+    layersAtOnce: config.image.maxParallelLayers,
+    ...(config.image.platform === 'auto' ? {} : { platform: parsePlatform(config.image.platform) }),
+  });
+
+  const containerDeps: ContainerDeps = {
+    ...oci, log, images, exitWatch, usage,
+    records: containerRecords,
+    pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
+    effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
+    creating: new SingleFlight(), making: new Set(), starting: new SingleFlight(), removing: new SingleFlight(), locks: new KeyedLock(),
+    exits: new ExitSignals(), killedByUs: new Set(),
+  };
+  const podDeps: PodDeps = {
+    ...oci, log, cni,
+    records: podRecords,
+    pausePath: config.runtime.pause,
+    containers: new PodContainers(containerDeps),
+    effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, cgroups, exitWatch }, id, effect) }) }),
+    isReady: ready,
+    running: new SingleFlight(), making: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),
+  };
+
+  await images.recover();
+  await recoverContainers(containerDeps);
+  await recoverPods(podDeps);
+  void collectNetworkGarbage(podDeps);
+  const debts = setInterval(() => void undoUnfinishedContainers(containerDeps).then(() => undoUnfinishedPods(podDeps)), debtIntervalMs).unref();
+
+  return {
+    engine: {
+      pods: createPodEngine(podDeps),
+      containers: createContainerEngine(containerDeps),
+      images,
+      node: createNodeEngine({ handlers, cni, hostFacts, cgroupDriver: cgroups.driver, config }),
+    },
+    async close() {
+      clearInterval(debts);
+      exitWatch.close();
+      cni.close();
+      await images.close();
+      store.close();
+    },
+    async reload(next) {
+      handlers.replace(buildHandlers({ settings: next.runtime, stateDir: config.state, cgroups, log }));
+      await cni.reload();
+    },
+  };
+}
+
+/** systemd makes the cgroups where it runs the node on cgroup v2: there it must be the only one who writes them. */
+function cgroupDriver(setting: Config['cgroup']['driver'], layout: CgroupLayout): CgroupDriver {
+  if (setting !== 'auto') return setting;
+  return layout.mode === 'v2' && readFileSync('/proc/1/comm', 'utf8').trim() === 'systemd' ? 'systemd' : 'cgroupfs';
+}
+
+/** The writable layers together, as far as they were measured. */
+function writableLayers(root: string, records: readonly ContainerRecord[], usage: UsageMeter): FilesystemUsage {
+  const figures = records.map((record) => usage.usage(record.id, join(root, 'containers', record.id, 'upper')));
+  const sum = (of: 'bytes' | 'inodes'): bigint => figures.reduce((total, figure) => total + (figure?.[of] ?? 0n), 0n);
+  return { timestamp: BigInt(Date.now()) * 1_000_000n, fsId: { mountpoint: root }, usedBytes: { value: sum('bytes') }, inodesUsed: { value: sum('inodes') } };
+}

@@ -1,0 +1,48 @@
+/** The parts that the container recipes are made of; main builds them. */
+import type { KeyedLock } from '../../base/keyed-lock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { SingleFlight } from '../../base/single-flight.ts';
+import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { Effects } from '../../part/store/effects.ts';
+import type { Table } from '../../part/store/store.ts';
+import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
+import type { ExitWatch } from '../../part/oci/exit-watch.ts';
+import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
+import type { CgroupDriver } from '../../part/cgroup/cgroup-path.ts';
+import type { CpuRates } from '../../part/cgroup/cpu-rate.ts';
+import type { ImageCatalog } from '../image/image-catalog.ts';
+import type { ContainerRecord } from './container-record.ts';
+import type { ExitSignals } from './exit-signals.ts';
+import type { PodPlace } from './pod-place.ts';
+import type { UsageMeter } from './usage-meter.ts';
+
+export interface ContainerDeps {
+  readonly log: Logger;
+  readonly roots: { readonly root: string; readonly state: string };
+  readonly records: Table<ContainerRecord>;
+  readonly effects: Effects;
+  readonly images: ImageCatalog;
+  readonly handlers: RuntimeHandlers;
+  readonly hostFacts: HostFacts;
+  readonly bootId: string;
+  readonly conmonPath: string;
+  /** Where conmon puts exit files. */
+  readonly exitDir: string;
+  readonly exitWatch: ExitWatch;
+  readonly cgroups: { readonly driver: CgroupDriver; readonly layout: CgroupLayout };
+  readonly cpuRates: CpuRates;
+  /** The pods that containers live in. */
+  readonly pods: { get(id: string): PodPlace | undefined; all(): PodPlace[] };
+  /** CreateContainer calls in flight, by natural key. */
+  readonly creating: SingleFlight<string>;
+  /** The ids that are being made: on the ledger, not yet on record. */
+  readonly making: Set<string>;
+  readonly starting: SingleFlight<void>;
+  readonly removing: SingleFlight<void>;
+  /** Two undos of one container never overlap: its end and its removal may come at the same time. */
+  readonly locks: KeyedLock;
+  readonly exits: ExitSignals;
+  readonly usage: UsageMeter;
+  /** Containers that a stop or removal has sent SIGKILL: exit code 137 is then no sign of an out-of-memory kill. */
+  readonly killedByUs: Set<string>;
+}

@@ -1,0 +1,48 @@
+/**
+ * What is kept of a container. Facts only: its state is derived from them (container-state.ts), never stored.
+ */
+import type { ContainerConfig, ContainerUser, Signal } from '../../gen/cri.ts';
+import type { ProcessRef } from '../../part/oci/process-ref.ts';
+
+/** How a container ended. */
+export interface ContainerExit {
+  readonly code: number;
+  /** Nanoseconds since the epoch. */
+  readonly at: bigint;
+  /** `Completed`, `Error`, `OOMKilled`, or `Unknown` when nobody could collect the exit. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface ContainerRecord {
+  readonly id: string;
+  readonly podId: string;
+  readonly config: ContainerConfig;
+  /** The config id of its image: the one identity used in every RPC. */
+  readonly imageId: string;
+  /** Lower directories of its root, topmost first. */
+  readonly layers: readonly string[];
+  readonly handler: string;
+  readonly user: ContainerUser | undefined;
+  /** Asks it to stop; never the CRI's "default", which was resolved against the image. */
+  readonly stopSignal: Signal;
+  /** Absolute; empty when the container has no log. */
+  readonly logPath: string;
+  /** Its cgroup's path in every hierarchy. */
+  readonly cgroup: string;
+  /** Nanoseconds since the epoch. */
+  readonly createdAt: bigint;
+  /** The container's first process. */
+  readonly process: ProcessRef;
+  /** The conmon that watches over it. */
+  readonly monitor: ProcessRef;
+  /** A process means nothing after a reboot. */
+  readonly bootId: string;
+  readonly startedAt: bigint | undefined;
+  readonly exit: ContainerExit | undefined;
+}
+
+/** The natural key of a container: a repeated CreateContainer carries the same one. */
+export function containerKey(podId: string, config: ContainerConfig): string {
+  return `${podId}/${config.metadata?.name ?? ''}/${config.metadata?.attempt ?? 0}`;
+}

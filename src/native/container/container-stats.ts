@@ -1,0 +1,43 @@
+import { matchesLabels } from '../../base/label-selector.ts';
+import type { ContainerStats, ContainerStatsFilter, FilesystemUsage } from '../../gen/cri.ts';
+import { readCgroupStats } from '../../part/cgroup/cgroup-stats.ts';
+import { upperDir } from '../../part/snapshot/overlay.ts';
+import type { ContainerDeps } from './container-deps.ts';
+import { containerPaths } from './container-paths.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { stateWord } from './container-state.ts';
+import { cpuUsage, ioUsage, memoryUsage, swapUsage } from './cri-usage.ts';
+
+/** What the container uses now. One that does not run has only its writable layer left to count. */
+export function containerStats(deps: ContainerDeps, record: ContainerRecord): ContainerStats {
+  const stats = stateWord(record) === 'running' ? readCgroupStats(deps.cgroups.layout, record.cgroup) : undefined;
+  const rate = stats?.cpu === undefined ? undefined : deps.cpuRates.rate(record.id, stats.at, stats.cpu.usageNs);
+  return {
+    attributes: { id: record.id, metadata: record.config.metadata, labels: record.config.labels, annotations: record.config.annotations },
+    cpu: stats === undefined ? undefined : cpuUsage(stats, rate),
+    memory: stats === undefined ? undefined : memoryUsage(stats),
+    writableLayer: writableLayer(deps, record),
+    swap: stats === undefined ? undefined : swapUsage(stats),
+    io: stats === undefined ? undefined : ioUsage(stats),
+  };
+}
+
+/** The stats of all running containers that match; ids match by prefix. */
+export function listContainerStats(deps: ContainerDeps, filter: ContainerStatsFilter | undefined): ContainerStats[] {
+  return deps.records.all()
+    .filter((record) => stateWord(record) === 'running')
+    .filter((record) => record.id.startsWith(filter?.id ?? '') && record.podId.startsWith(filter?.podSandboxId ?? ''))
+    .filter((record) => matchesLabels(record.config.labels, filter?.labelSelector))
+    .map((record) => containerStats(deps, record));
+}
+
+function writableLayer(deps: ContainerDeps, record: ContainerRecord): FilesystemUsage {
+  const { writable } = containerPaths(deps.roots, record.id);
+  const usage = deps.usage.usage(record.id, upperDir({ writableDir: writable }));
+  return {
+    timestamp: usage?.at ?? BigInt(Date.now()) * 1_000_000n,
+    fsId: { mountpoint: deps.roots.root },
+    usedBytes: { value: usage?.bytes ?? 0n },
+    inodesUsed: { value: usage?.inodes ?? 0n },
+  };
+}

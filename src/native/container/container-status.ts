@@ -1,0 +1,56 @@
+import type { ContainerStatus } from '../../gen/cri.ts';
+import type { VerboseInfo } from '../../engine/engine.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { containerState } from './container-state.ts';
+
+/** A container's status from its record alone. */
+export function containerStatus(record: ContainerRecord): ContainerStatus {
+  const resources = record.config.linux?.resources;
+  return {
+    id: record.id,
+    metadata: record.config.metadata,
+    state: containerState(record),
+    createdAt: record.createdAt,
+    startedAt: record.startedAt ?? 0n,
+    finishedAt: record.exit?.at ?? 0n,
+    exitCode: record.exit?.code ?? 0,
+    image: record.config.image,
+    imageRef: record.imageId,
+    reason: record.exit?.reason ?? '',
+    message: record.exit?.message ?? '',
+    labels: record.config.labels,
+    annotations: record.config.annotations,
+    mounts: record.config.mounts,
+    logPath: record.logPath,
+    resources: resources === undefined ? undefined : { linux: resources, windows: undefined },
+    imageId: record.imageId,
+    user: record.user,
+    stopSignal: record.stopSignal,
+  };
+}
+
+/**
+ * The `info` map of a verbose status, under the key names that tools know from containerd. Environment values stay out of
+ * it: they often hold secrets, and a debug dump of a node should not.
+ */
+export function containerInfo(record: ContainerRecord, runtimeSpec: unknown): VerboseInfo {
+  return {
+    info: JSON.stringify({
+      sandboxID: record.podId,
+      pid: record.exit === undefined ? record.process.pid : 0,
+      runtimeType: 'oci',
+      runtimeHandler: record.handler,
+      snapshotter: 'overlayfs',
+      snapshotKey: record.id,
+      image: record.imageId,
+      cgroup: record.cgroup,
+      runtimeSpec: withoutEnvironment(runtimeSpec),
+    }),
+  };
+}
+
+function withoutEnvironment(spec: unknown): unknown {
+  if (typeof spec !== 'object' || spec === null || !('process' in spec)) return spec;
+  const process = spec.process as { env?: readonly string[] } | undefined;
+  return { ...spec, process: { ...process, env: process?.env?.map((entry) => entry.slice(0, entry.indexOf('=') + 1)) } };
+}

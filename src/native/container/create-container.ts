@@ -1,0 +1,119 @@
+import { isDeepStrictEqual } from 'node:util';
+import { during, failure } from '../../base/errors.ts';
+import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
+import type { CallContext } from '../../engine/engine.ts';
+import type { ContainerConfig } from '../../gen/cri.ts';
+import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
+import { containerUser } from '../../part/spec/resolve-user.ts';
+import { buildSpec } from './build-spec.ts';
+import type { BuiltSpec } from './build-spec.ts';
+import type { ContainerDeps } from './container-deps.ts';
+import { containerKey } from './container-record.ts';
+import type { ContainerRecord } from './container-record.ts';
+import { stateWord } from './container-state.ts';
+import { createInRuntime } from './create-in-runtime.ts';
+import type { CreatedProcesses } from './create-in-runtime.ts';
+import { logPathOf } from './log-path.ts';
+import type { PodPlace } from './pod-place.ts';
+import { prepareRootfs } from './prepare-rootfs.ts';
+import { watchContainer } from './watch-container.ts';
+import { resolveImage } from './resolve-image.ts';
+import type { ResolvedImage } from '../image/image-catalog.ts';
+
+/** What the steps of one creation share. */
+export interface ContainerInTheMaking {
+  readonly id: string;
+  readonly pod: PodPlace;
+  readonly config: ContainerConfig;
+  readonly image: ResolvedImage;
+}
+
+/**
+ * Makes a container CREATED. Each step puts its effect on record before making it, so a failure here, or the recovery after a
+ * crash, undoes all of them; only `record` makes the container known.
+ */
+export async function createContainer(deps: ContainerDeps, request: { podId: string; config: ContainerConfig }, ctx: CallContext): Promise<string> {
+  const pod = readyPod(deps, request.podId);
+  const name = containerName(request.config);
+  return await deps.creating.run(containerKey(pod.id, request.config), async () => {
+    const same = findSame(deps, pod, request.config);
+    if (same !== undefined) return same.id;
+    const id = newObjectId();
+    deps.making.add(id);
+    try {
+      const image = await ctx.stages.run('image', () => resolveImage(deps, id, request.config));
+      const container: ContainerInTheMaking = { id, pod, config: request.config, image };
+      const logPath = logPathOf(pod.config, request.config);
+      await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
+      const built = await ctx.stages.run('spec', () => buildSpec(deps, container));
+      const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath }));
+      await ctx.stages.run('record', () => record(deps, container, { built, logPath, process }));
+      return id;
+    } catch (error) {
+      await deps.effects.rollback(id);
+      throw during(error, { act: 'create container', object: `${name} in pod ${podLabel(pod)}` });
+    } finally {
+      deps.making.delete(id);
+      deps.images.release(id);
+    }
+  });
+}
+
+function readyPod(deps: ContainerDeps, podId: string): PodPlace {
+  const pod = getByIdPrefix(deps.pods, podId, 'pod');
+  if (!pod.ready) throw notReady(pod);
+  return pod;
+}
+
+function notReady(pod: PodPlace): Error {
+  return failure('failed-precondition', { act: 'create container', object: `in pod ${podLabel(pod)}`, why: 'the pod is not ready: it was stopped, or is of a boot before this one' });
+}
+
+function containerName(config: ContainerConfig): string {
+  const name = config.metadata?.name ?? '';
+  if (name === '' || /[\0/]/.test(name)) throw failure('invalid-argument', { act: 'create container', object: 'config.metadata.name', why: 'a name is not empty and has no slash or NUL byte' });
+  return name;
+}
+
+/** The finished result of the same call made before; the same name with another config, or one that has run, is already-exists. */
+function findSame(deps: ContainerDeps, pod: PodPlace, config: ContainerConfig): ContainerRecord | undefined {
+  const key = containerKey(pod.id, config);
+  const existing = deps.records.all().find((other) => other.podId === pod.id && containerKey(other.podId, other.config) === key);
+  if (existing === undefined) return undefined;
+  if (stateWord(existing) === 'created' && isDeepStrictEqual(existing.config, config)) return existing;
+  throw failure('already-exists', {
+    act: 'create container',
+    object: `${config.metadata?.name} (attempt ${config.metadata?.attempt ?? 0})`,
+    why: `the pod has one of this name and attempt: ${existing.id}, ${stateWord(existing)}; remove it or give the next attempt number`,
+  });
+}
+
+function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; process: CreatedProcesses }): void {
+  const { id, pod, config, image } = container;
+  // The pod may have been stopped meanwhile. From here to `put` nothing is awaited, so a stop either sees this container or
+  // is seen here.
+  if (deps.pods.get(pod.id)?.ready !== true) throw notReady(pod);
+  deps.records.put(id, {
+    id,
+    podId: pod.id,
+    config,
+    imageId: image.id,
+    layers: image.layers,
+    handler: pod.handler,
+    user: containerUser(made.built.identity),
+    stopSignal: effectiveStopSignal(config, image.config),
+    logPath: made.logPath,
+    cgroup: made.built.cgroup.path,
+    createdAt: BigInt(Date.now()) * 1_000_000n,
+    process: made.process.container,
+    monitor: made.process.conmon,
+    bootId: deps.bootId,
+    startedAt: undefined,
+    exit: undefined,
+  });
+  watchContainer(deps, { id, process: made.process.container, monitor: made.process.conmon }, made.process.conmonExited);
+}
+
+function podLabel(pod: PodPlace): string {
+  return `${pod.config.metadata?.namespace ?? ''}/${pod.config.metadata?.name ?? ''}`;
+}

@@ -1,0 +1,41 @@
+import { writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createWithConmon } from '../../part/oci/conmon.ts';
+import type { ProcessRef } from '../../part/oci/process-ref.ts';
+import { encodeSpec } from '../../part/spec/encode-spec.ts';
+import type { BuiltSpec } from './build-spec.ts';
+import type { ContainerDeps } from './container-deps.ts';
+import { containerPaths } from './container-paths.ts';
+import type { ContainerInTheMaking } from './create-container.ts';
+
+export interface CreatedProcesses {
+  readonly container: ProcessRef;
+  readonly conmon: ProcessRef;
+  readonly conmonExited: Promise<void>;
+}
+
+const createDeadlineMs = 120_000;
+
+/** Writes config.json and has conmon run `create`: afterwards the container's process exists and waits for its start. */
+export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string }): Promise<CreatedProcesses> {
+  const { bundle } = containerPaths(deps.roots, id);
+  writeFileSync(join(bundle, 'config.json'), encodeSpec(made.built.spec), { mode: 0o600 });
+  if (made.logPath !== '') await mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 });
+  const runtime = deps.handlers.get(pod.handler);
+  return await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroup.path, bundle } }, () =>
+    createWithConmon({
+      conmon: deps.conmonPath,
+      runtime,
+      id,
+      name: config.metadata?.name ?? id,
+      bundle,
+      exitDir: deps.exitDir,
+      logPath: made.logPath,
+      stdin: config.stdin,
+      stdinOnce: config.stdinOnce,
+      terminal: config.tty,
+      cgroups: [],
+      deadlineMs: createDeadlineMs,
+    }, deps.log));
+}

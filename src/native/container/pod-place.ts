@@ -1,0 +1,18 @@
+/** What a container needs to know of its pod. Containers never import pods: the pod floor hands this down. */
+import type { PodSandboxConfig } from '../../gen/cri.ts';
+
+export interface PodPlace {
+  readonly id: string;
+  readonly config: PodSandboxConfig;
+  readonly handler: string;
+  readonly ready: boolean;
+  /** Namespaces to join, by path; one that is missing is the host's (net, ipc, uts) or the container's own (pid). */
+  readonly namespaces: { readonly net?: string; readonly ipc?: string; readonly uts?: string; readonly pid?: string };
+  /** The cgroup that the pod's containers live under, in the CRI's own notation. */
+  readonly cgroupParent: string;
+  /** Files that the pod's containers share. `shm` is the host's /dev/shm for a pod in the host's IPC namespace. */
+  readonly resolvConf: string;
+  readonly hostnameFile: string;
+  readonly hostname: string;
+  readonly shm: string;
+}

@@ -1,0 +1,16 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { hasCode } from '../../base/errors.ts';
+import type { OciSpec } from '../../part/spec/oci-spec.ts';
+import type { ContainerDeps } from './container-deps.ts';
+import { containerPaths } from './container-paths.ts';
+
+/** The config.json that a container was created with; undefined after a reboot, which takes it away. */
+export async function readSpec(deps: Pick<ContainerDeps, 'roots'>, { id }: { readonly id: string }): Promise<OciSpec | undefined> {
+  try {
+    return JSON.parse(await readFile(join(containerPaths(deps.roots, id).bundle, 'config.json'), 'utf8')) as OciSpec;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,52 @@
+import { messageOf } from '../../base/errors.ts';
+import { readOomKills } from '../../part/cgroup/cgroup-stats.ts';
+import { wasOomKilled } from '../../part/oci/oom-killed.ts';
+import { unknownExitCode } from '../../part/oci/exit-watch.ts';
+import type { Exit } from '../../part/oci/exit-watch.ts';
+import type { ContainerDeps } from './container-deps.ts';
+import { containerPaths } from './container-paths.ts';
+import type { ContainerExit, ContainerRecord } from './container-record.ts';
+import { updateRecord } from './start-container.ts';
+
+const lostMessage = 'its exit code is not known: its monitor (conmon) was gone before it ended';
+
+/** Puts a container's end on record, tells who waits for it, and frees what the runtime still holds. The first end counts. */
+export async function recordExit(deps: ContainerDeps, id: string, exit: Exit): Promise<void> {
+  const record = deps.records.get(id);
+  if (record === undefined || record.exit !== undefined) return;
+  const end = explain(deps, record, exit);
+  updateRecord(deps, id, { exit: end });
+  deps.exitWatch.forget(id);
+  deps.killedByUs.delete(id);
+  deps.cpuRates.forget(id);
+  deps.log.info('container ended', { container: id, pod: record.podId, name: record.config.metadata?.name, exitCode: end.code, reason: end.reason });
+  deps.exits.announce(id);
+  await freeRuntime(deps, record);
+}
+
+/** The end of a container that nobody watched: that it is over is certain, how it ended is not. */
+export function lostExit(): Exit {
+  return { code: unknownExitCode, at: BigInt(Date.now()) * 1_000_000n, monitorLost: true };
+}
+
+/** The reasons are the words that the kubelet and people know from every other runtime. */
+function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): ContainerExit {
+  if (exit.monitorLost) return { code: exit.code, at: exit.at, reason: 'Unknown', message: lostMessage };
+  const oomKilled = wasOomKilled({
+    exitCode: exit.code,
+    oomKills: readOomKills(deps.cgroups.layout, record.cgroup),
+    bundle: containerPaths(deps.roots, record.id).bundle,
+    killedByUs: deps.killedByUs.has(record.id),
+  });
+  const reason = oomKilled ? 'OOMKilled' : exit.code === 0 ? 'Completed' : 'Error';
+  return { code: exit.code, at: exit.at, reason, message: '' };
+}
+
+/** A dead container needs neither its cgroup nor the runtime's record. What fails here is tried again by its removal. */
+async function freeRuntime(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
+  try {
+    await deps.locks.run(record.id, () => deps.effects.undo(record.id, ['runtime']));
+  } catch (error) {
+    deps.log.warn('free an ended container', { container: record.id, error: messageOf(error) });
+  }
+}

@@ -1,0 +1,53 @@
+/** The layers of an image that are not here yet: downloaded and unpacked, several at a time. */
+import type { Digest } from '../../base/digest.ts';
+import { failure } from '../../base/errors.ts';
+import type { ImageDocument } from '../../part/content/image-document.ts';
+import { downloadBlob } from '../../part/registry/download-blob.ts';
+import type { Descriptor, ImageManifest } from '../../part/registry/manifest.ts';
+import type { RegistrySession } from '../../part/registry/registry-session.ts';
+import type { ImageDeps } from './image-deps.ts';
+
+export interface ImageLayer {
+  readonly blob: Descriptor;
+  readonly diffId: Digest;
+}
+
+/** The manifest's blobs with the configuration's diff ids, each layer once. Counts that differ: failed-precondition. */
+export function pairLayers(manifest: ImageManifest, document: ImageDocument): ImageLayer[] {
+  const { diffIds } = document;
+  if (manifest.layers.length !== diffIds.length) {
+    throw failure('failed-precondition', { act: 'read image', object: manifest.config.digest, why: `its manifest has ${manifest.layers.length} layers, its configuration ${diffIds.length}` });
+  }
+  const layers = new Map<Digest, ImageLayer>();
+  for (const [i, blob] of manifest.layers.entries()) {
+    const diffId = diffIds[i];
+    if (diffId !== undefined) layers.set(diffId, { blob, diffId });
+  }
+  return [...layers.values()];
+}
+
+/** Resolves when every layer is stored. At the first failure the other downloads are stopped; whole layers are kept for the retry. */
+export async function fetchLayers(deps: ImageDeps, request: { session: RegistrySession; layers: readonly ImageLayer[]; signal: AbortSignal }): Promise<void> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([request.signal, stop.signal]);
+  // The largest first: the others fit in beside it.
+  const queue = request.layers.filter((layer) => deps.layers.get(layer.diffId) === undefined).sort((a, b) => b.blob.size - a.blob.size);
+  const workThroughQueue = async (): Promise<void> => {
+    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await fetchLayer(deps, { session: request.session, layer, signal });
+  };
+  const lanes = Array.from({ length: Math.min(deps.layersAtOnce, queue.length) }, workThroughQueue);
+  try {
+    await Promise.all(lanes);
+  } catch (error) {
+    stop.abort();
+    await Promise.allSettled(lanes);
+    throw error;
+  }
+}
+
+// Downloads are shared within a registry only: a registry that is slow, or lies, holds up nobody but those who chose it.
+async function fetchLayer(deps: ImageDeps, { session, layer, signal }: { session: RegistrySession; layer: ImageLayer; signal: AbortSignal }): Promise<void> {
+  const { blob, diffId } = layer;
+  await deps.downloads.run(`${session.host} ${blob.digest} ${diffId}`, signal, (workSignal) =>
+    deps.layers.add({ blob: blob.digest, size: blob.size, diffId }, (openSignal) => downloadBlob(session, blob, openSignal), workSignal));
+}

@@ -1,0 +1,38 @@
+/** What the image recipes work with; createImageEngine builds it. */
+import type { Logger } from '../../base/log.ts';
+import type { ContentStore } from '../../part/content/content-store.ts';
+import type { LayerRecord, LayerStore } from '../../part/layer/layer-store.ts';
+import type { HostRules } from '../../part/registry/host-rules.ts';
+import type { Patience } from '../../part/registry/pace.ts';
+import type { Platform } from '../../part/registry/platform.ts';
+import type { Store } from '../../part/store/store.ts';
+import type { FilesystemUsage } from '../../gen/cri.ts';
+import type { Holds } from './holds.ts';
+import type { ImageRecords } from './image-records.ts';
+import type { SharedWork } from './shared-work.ts';
+
+export interface ImageDeps {
+  readonly log: Logger;
+  readonly store: Store;
+  readonly records: ImageRecords;
+  readonly layers: LayerStore;
+  readonly content: ContentStore;
+  readonly platform: Platform;
+  readonly hostRules: HostRules;
+  /** A containers registries.conf, read at every pull; undefined: none. */
+  readonly registriesConf: string | undefined;
+  readonly patience: Patience;
+  /** Layers of one pull that are downloaded at the same time. */
+  readonly layersAtOnce: number;
+  /** Names the containers of an image. */
+  readonly usedBy: (imageId: string) => readonly string[];
+  /** The filesystems of the containers' writable layers. */
+  readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
+  readonly holds: Holds;
+  /** Images that a container is being made from, by the container's id. */
+  readonly heldImages: Map<string, string>;
+  /** Pulls in flight, by reference and credentials. */
+  readonly pulls: SharedWork<string>;
+  /** Layer downloads in flight, by registry, blob and diff id. */
+  readonly downloads: SharedWork<LayerRecord>;
+}

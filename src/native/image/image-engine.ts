@@ -1,0 +1,122 @@
+/** The native ImageEngine: builds the parts and answers the calls; each call's work is in a file of its own. */
+import type { Logger } from '../../base/log.ts';
+import type { ImageEngine } from '../../engine/engine.ts';
+import type { FilesystemUsage } from '../../gen/cri.ts';
+import { ContentStore } from '../../part/content/content-store.ts';
+import { LayerStore } from '../../part/layer/layer-store.ts';
+import type { LayerRecord } from '../../part/layer/layer-store.ts';
+import { defaultUnpackLimits } from '../../part/layer/unpack-limits.ts';
+import type { UnpackLimits } from '../../part/layer/unpack-limits.ts';
+import { UnpackPool } from '../../part/layer/unpack-pool.ts';
+import { usualHostRules } from '../../part/registry/host-rules.ts';
+import type { HostRules } from '../../part/registry/host-rules.ts';
+import { usualPatience } from '../../part/registry/pace.ts';
+import type { Patience } from '../../part/registry/pace.ts';
+import { hostPlatform } from '../../part/registry/platform.ts';
+import type { Platform } from '../../part/registry/platform.ts';
+import type { Store } from '../../part/store/store.ts';
+import { fsInfo } from './fs-info.ts';
+import { Holds } from './holds.ts';
+import { createImageCatalog } from './image-catalog.ts';
+import type { ImageCatalog } from './image-catalog.ts';
+import type { ImageDeps } from './image-deps.ts';
+import { ImageRecords } from './image-records.ts';
+import type { ImageRecord } from './image-records.ts';
+import { imageInfo, toCriImage } from './image-status.ts';
+import { pullImage } from './pull-image.ts';
+import { recoverImages } from './recover-images.ts';
+import { removeImage, sweepUnneeded } from './remove-image.ts';
+import { SharedWork } from './shared-work.ts';
+
+export interface ImageEngineOptions {
+  /** The daemon's root directory; `layers`, `staging` and `content` below it are this engine's. */
+  readonly root: string;
+  readonly store: Store;
+  readonly log: Logger;
+  /** Names the containers of an image, for refusing its removal. */
+  readonly usedBy: (imageId: string) => readonly string[];
+  readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
+  /** By default: HTTPS, and for this machine's own addresses whatever they speak. */
+  readonly hostRules?: HostRules;
+  /** Path of a containers registries.conf; it is read at every pull. */
+  readonly registriesConf?: string;
+  readonly platform?: Platform;
+  readonly patience?: Patience;
+  readonly unpackLimits?: UnpackLimits;
+  /** Layers of one pull that are downloaded at the same time. */
+  readonly layersAtOnce?: number;
+}
+
+export interface NativeImageEngine extends ImageEngine, ImageCatalog {
+  /** To be called once, before any pull. */
+  recover(): Promise<void>;
+  /** Ends the worker threads and timers. Pulls in flight fail and are undone at the next start. */
+  close(): Promise<void>;
+}
+
+/** Layers of a failed pull stay this long for the kubelet's retry, which comes within five minutes. */
+const keepForRetryMs = 15 * 60_000;
+
+export function createImageEngine(options: ImageEngineOptions): NativeImageEngine {
+  const pool = new UnpackPool();
+  const deps = buildDeps(options, pool);
+  let sweep: NodeJS.Timeout | undefined;
+  const sweepLater = (): void => {
+    clearTimeout(sweep);
+    sweep = setTimeout(() => {
+      sweepUnneeded(deps).catch((error: unknown) => deps.log.warn('sweeping unneeded layers failed', { error: String(error) }));
+    }, keepForRetryMs).unref();
+  };
+  return {
+    ...createImageCatalog(deps),
+    async pull(request, ctx) {
+      try {
+        return await pullImage(deps, request, ctx);
+      } catch (error) {
+        sweepLater();
+        throw error;
+      }
+    },
+    async list(filter) {
+      const name = filter?.image?.image ?? '';
+      if (name === '') return deps.records.all().map((record) => toCriImage(deps, record));
+      const record = deps.records.find(name);
+      return record === undefined ? [] : [toCriImage(deps, record)];
+    },
+    async status(image, verbose) {
+      const record = deps.records.find(image.image);
+      if (record === undefined) return undefined;
+      return { image: toCriImage(deps, record), info: verbose ? await imageInfo(deps, record) : {} };
+    },
+    remove: async (image) => await removeImage(deps, image.image),
+    fsInfo: async () => await fsInfo(deps),
+    recover: async () => await recoverImages(deps),
+    async close() {
+      clearTimeout(sweep);
+      await pool.close();
+    },
+  };
+}
+
+function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
+  const { root, store } = options;
+  const journal = { records: store.table<LayerRecord>('layer'), ledger: store.ledger, transaction: <T>(fn: () => T): T => store.transaction(fn) };
+  return {
+    log: options.log,
+    store,
+    records: new ImageRecords(store.table<ImageRecord>('image')),
+    layers: new LayerStore({ root, journal, pool, limits: options.unpackLimits ?? defaultUnpackLimits }),
+    content: new ContentStore(root),
+    platform: options.platform ?? hostPlatform(),
+    hostRules: options.hostRules ?? usualHostRules(),
+    registriesConf: options.registriesConf,
+    patience: options.patience ?? usualPatience,
+    layersAtOnce: options.layersAtOnce ?? 3,
+    usedBy: options.usedBy,
+    containerFilesystems: options.containerFilesystems,
+    holds: new Holds(),
+    heldImages: new Map(),
+    pulls: new SharedWork(),
+    downloads: new SharedWork(),
+  };
+}

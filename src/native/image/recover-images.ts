@@ -1,0 +1,22 @@
+/** What a crash left, put right at the next start. */
+import type { ImageDeps } from './image-deps.ts';
+import { sweepUnneeded } from './remove-image.ts';
+
+/**
+ * Removes layers that were being made or removed, forgets images that lost a layer or their configuration (they are pulled again when
+ * needed), and removes what no image needs. Repeatable; call it before the first pull.
+ */
+export async function recoverImages(deps: ImageDeps): Promise<void> {
+  await deps.layers.recover();
+  for (const record of deps.records.all()) {
+    const isWhole = record.layers.every((diffId) => deps.layers.get(diffId) !== undefined) && (await hasConfig(deps, record.id));
+    if (isWhole) continue;
+    deps.log.warn('image is incomplete on disk, forgotten: it will be pulled again', { image: record.id, names: [...record.repoTags, ...record.repoDigests] });
+    deps.records.delete(record.id);
+  }
+  await sweepUnneeded(deps);
+}
+
+async function hasConfig(deps: ImageDeps, id: Parameters<ImageDeps['content']['get']>[0]): Promise<boolean> {
+  return await deps.content.get(id).then(() => true, () => false);
+}

@@ -1,0 +1,40 @@
+/** RemoveImage, and the sweeping up of what no image needs. */
+import { hexOf } from '../../base/digest.ts';
+import type { Digest } from '../../base/digest.ts';
+import { failure } from '../../base/errors.ts';
+import type { ImageDeps } from './image-deps.ts';
+
+/**
+ * Removes an image with all its tags and digests, and the layers that no other image shares. Absent: success. While a container uses
+ * it: failed-precondition, because its layers are the container's root (containerd only untags then; the kubelet never asks).
+ */
+export async function removeImage(deps: ImageDeps, name: string): Promise<void> {
+  const record = deps.records.find(name);
+  if (record === undefined) return;
+  const users = imageUsers(deps, record.id);
+  if (users.length > 0) {
+    const shown = users.slice(0, 5).join(', ') + (users.length > 5 ? `, and ${users.length - 5} more` : '');
+    throw failure('failed-precondition', { act: 'remove image', object: name, why: `in use by container ${shown}; remove the container first` });
+  }
+  deps.records.delete(record.id);
+  await sweepUnneeded(deps);
+}
+
+/** Containers that exist or are being made from the image. */
+function imageUsers(deps: ImageDeps, imageId: string): string[] {
+  const holders = [...deps.heldImages].flatMap(([holder, image]) => (image === imageId ? [holder] : []));
+  return [...new Set([...deps.usedBy(imageId), ...holders])];
+}
+
+/** Removes layers and documents that neither an image nor a pull in flight needs. */
+export async function sweepUnneeded(deps: ImageDeps): Promise<void> {
+  for (const { diffId } of deps.layers.all()) {
+    // Asked anew for each: pulls go on while directories are removed.
+    if (!isNeeded(deps, diffId)) await deps.layers.remove(diffId);
+  }
+  await deps.content.keepOnly((hex) => isNeeded(deps, `sha256:${hex}` as Digest));
+}
+
+function isNeeded(deps: ImageDeps, digest: Digest): boolean {
+  return deps.holds.has(digest) || deps.records.all().some((record) => record.layers.includes(digest) || record.documents.some((document) => hexOf(document.digest) === hexOf(digest)));
+}

@@ -1,0 +1,51 @@
+/** From a reference to the one manifest that is for this node. */
+import type { Digest } from '../../base/digest.ts';
+import { failure } from '../../base/errors.ts';
+import { parseManifest } from '../../part/registry/manifest.ts';
+import type { ImageIndex, ImageManifest } from '../../part/registry/manifest.ts';
+import { choosePlatform, formatPlatform } from '../../part/registry/platform.ts';
+import type { Platform } from '../../part/registry/platform.ts';
+import { formatReference } from '../../part/registry/reference.ts';
+import type { ImageReference } from '../../part/registry/reference.ts';
+import type { RegistrySession } from '../../part/registry/registry-session.ts';
+
+export interface ImageBlob {
+  readonly digest: Digest;
+  readonly bytes: Buffer;
+}
+
+export interface ResolvedManifest {
+  /** What the reference stands for at the registry: of the index where there is one. */
+  readonly digest: Digest;
+  readonly manifest: ImageManifest;
+  /** The manifest and the indexes that led to it, as received. */
+  readonly documents: readonly ImageBlob[];
+}
+
+/** An index may point to an index; deeper nesting has no use but mischief. */
+const deepestIndex = 2;
+
+/** Gets manifests until one describes an image. None for the platform: not-found, naming those that there are. */
+export async function resolveManifest(request: { session: RegistrySession; reference: ImageReference; platform: Platform; signal: AbortSignal }): Promise<ResolvedManifest> {
+  const { session, reference, platform, signal } = request;
+  const documents: ImageBlob[] = [];
+  let wanted: string = reference.digest ?? reference.tag ?? 'latest';
+  for (let depth = 0; depth <= deepestIndex; depth++) {
+    const received = await session.getManifest(wanted, signal);
+    const parsed = parseManifest(received.bytes, received.contentType, `${formatReference(reference)} (${received.digest})`);
+    documents.push({ digest: received.digest, bytes: received.bytes });
+    if (parsed.kind === 'manifest') return { digest: documents[0]?.digest ?? received.digest, manifest: parsed, documents };
+    wanted = chooseManifest(parsed, platform, reference);
+  }
+  throw failure('failed-precondition', { act: 'read index', object: formatReference(reference), why: `it nests indexes more than ${deepestIndex} deep` });
+}
+
+function chooseManifest(index: ImageIndex, platform: Platform, reference: ImageReference): Digest {
+  // An entry that names no platform can only be meant for everyone.
+  const chosen = choosePlatform(platform, index.manifests) ?? index.manifests.find((entry) => entry.platform === undefined);
+  if (chosen !== undefined) return chosen.digest;
+  const offered = index.manifests.flatMap((entry) => (entry.platform === undefined || entry.platform.os === 'unknown' ? [] : [formatPlatform(entry.platform)]));
+  throw failure('not-found', {
+    act: 'choose manifest of', object: formatReference(reference), why: `there is none for ${formatPlatform(platform)}; it has ${offered.slice(0, 20).join(', ') || 'nothing'}`,
+  });
+}

@@ -1,0 +1,41 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { cgroupPathFor } from '../../part/cgroup/cgroup-path.ts';
+import { createInfraProcess } from '../../part/oci/infra-process.ts';
+import type { ProcessRef } from '../../part/oci/process-ref.ts';
+import { buildInfraSpec } from '../../part/spec/build-infra-spec.ts';
+import { encodeSpec } from '../../part/spec/encode-spec.ts';
+import type { PodDeps } from './pod-deps.ts';
+import { hostnameOf, pinnedNamespaces } from './pod-namespaces.ts';
+import { podPaths } from './pod-paths.ts';
+import type { PodInTheMaking } from './run-pod.ts';
+import { sharesPidNamespace } from './pod-state.ts';
+
+const createDeadlineMs = 60_000;
+
+/** Starts process 1 of a pod whose containers share their PID namespace; any other pod has no process of its own. */
+export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParent: string): Promise<ProcessRef | undefined> {
+  if (!sharesPidNamespace(pod.config)) return undefined;
+  const bundle = podPaths(deps.roots.state, pod.id).infra;
+  const rootfs = join(bundle, 'rootfs');
+  const cgroup = cgroupPathFor({ driver: deps.cgroups.driver, parent: cgroupParent, id: pod.id });
+  const { net, ipc, uts } = pinnedNamespaces(deps.roots.state, pod.id);
+  mkdirSync(rootfs, { recursive: true, mode: 0o711 });
+  writeFileSync(join(bundle, 'config.json'), encodeSpec(buildInfraSpec({
+    podId: pod.id,
+    podConfig: pod.config,
+    namespaces: { ...(net === undefined ? {} : { network: net }), ...(ipc === undefined ? {} : { ipc }), ...(uts === undefined ? {} : { uts }) },
+    rootfs,
+    program: deps.pausePath,
+    args: basename(deps.pausePath) === 'catatonit' ? ['-P'] : [], // its pause mode; other pause programs take no argument
+    cgroupsPath: cgroup.cgroupsPath,
+    hostname: hostnameOf(pod),
+    facts: deps.hostFacts,
+  })), { mode: 0o600 });
+  return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroup.path, bundle } }, async () => {
+    const runtime = deps.handlers.get(pod.handler);
+    const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: createDeadlineMs }, deps.log);
+    await runtime.start(pod.id);
+    return container;
+  });
+}

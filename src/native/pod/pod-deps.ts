@@ -1,0 +1,48 @@
+/** The parts that the pod recipes are made of; main builds them. */
+import type { Logger } from '../../base/log.ts';
+import type { SingleFlight } from '../../base/single-flight.ts';
+import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
+import type { CgroupDriver } from '../../part/cgroup/cgroup-path.ts';
+import type { CpuRates } from '../../part/cgroup/cpu-rate.ts';
+import type { Cni } from '../../part/cni/network.ts';
+import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
+import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { Effects } from '../../part/store/effects.ts';
+import type { Table } from '../../part/store/store.ts';
+import type { CallContext } from '../../engine/engine.ts';
+import type { ContainerStats, ContainerStatus } from '../../gen/cri.ts';
+import type { PodRecord } from './pod-record.ts';
+
+/** What pods ask of the container floor. */
+export interface PodContainers {
+  /** Kills every container of the pod that still runs, all at once. */
+  killAllOf(podId: string, ctx: CallContext): Promise<void>;
+  removeAllOf(podId: string, ctx: CallContext): Promise<void>;
+  statusesOf(podId: string): ContainerStatus[];
+  statsOf(podId: string): ContainerStats[];
+}
+
+export interface PodDeps {
+  readonly log: Logger;
+  readonly roots: { readonly root: string; readonly state: string };
+  readonly records: Table<PodRecord>;
+  readonly effects: Effects;
+  readonly cni: Cni;
+  readonly handlers: RuntimeHandlers;
+  readonly hostFacts: HostFacts;
+  readonly containers: PodContainers;
+  readonly bootId: string;
+  readonly conmonPath: string;
+  /** Where conmon puts exit files. */
+  readonly exitDir: string;
+  readonly cgroups: { readonly driver: CgroupDriver; readonly layout: CgroupLayout };
+  readonly cpuRates: CpuRates;
+  /** A static program that does nothing but reap (catatonit); run where a pod shares one PID namespace. */
+  readonly pausePath: string;
+  readonly isReady: (record: PodRecord) => boolean;
+  /** RunPodSandbox calls in flight, by natural key, and the ids they are making. */
+  readonly running: SingleFlight<string>;
+  readonly making: Set<string>;
+  readonly stopping: SingleFlight<void>;
+  readonly removing: SingleFlight<void>;
+}

@@ -1,0 +1,34 @@
+/** What is kept of a pod. Facts only; whether it is READY follows from them (pod-state.ts). */
+import type { PodSandboxConfig } from '../../gen/cri.ts';
+import type { ProcessRef } from '../../part/oci/process-ref.ts';
+
+export interface PodRecord {
+  readonly id: string;
+  readonly config: PodSandboxConfig;
+  /** The handler's name as the status reports it: empty when the kubelet asked for the default. */
+  readonly runtimeHandler: string;
+  /** The handler that its containers run under. */
+  readonly handler: string;
+  /** Nanoseconds since the epoch. */
+  readonly createdAt: bigint;
+  /** The pod's addresses, the primary first; empty in the host's network. */
+  readonly ips: readonly string[];
+  /** The process that holds the PID namespace, where its containers share one. */
+  readonly infra: ProcessRef | undefined;
+  readonly cgroupParent: string;
+  /** Pinned namespaces and an infra process mean nothing after a reboot. */
+  readonly bootId: string;
+  /** Set once by StopPodSandbox, before anything is taken away. */
+  readonly stopped: boolean;
+}
+
+/** The natural key of a pod: a repeated RunPodSandbox carries the same one. */
+export function podKey(config: PodSandboxConfig): string {
+  const { namespace = '', name = '', uid = '', attempt = 0 } = config.metadata ?? {};
+  return JSON.stringify([namespace, name, uid, attempt]);
+}
+
+/** How errors and logs name a pod. */
+export function podName(config: PodSandboxConfig): string {
+  return `${config.metadata?.namespace ?? ''}/${config.metadata?.name ?? ''}`;
+}

@@ -1,0 +1,71 @@
+import { during } from '../../base/errors.ts';
+import { newObjectId } from '../../base/object-id.ts';
+import type { CallContext } from '../../engine/engine.ts';
+import type { PodSandboxConfig } from '../../gen/cri.ts';
+import { checkPodConfig } from './check-pod-config.ts';
+import type { PodDeps } from './pod-deps.ts';
+import { makeCgroup } from './pod-cgroup.ts';
+import { makeFiles } from './pod-files.ts';
+import { makeNamespaces } from './pod-namespaces.ts';
+import { attachNetwork } from './pod-network.ts';
+import { startInfra } from './infra-process.ts';
+import { podKey, podName } from './pod-record.ts';
+import type { PodRecord } from './pod-record.ts';
+
+export interface RunPodRequest {
+  readonly config: PodSandboxConfig;
+  readonly runtimeHandler: string;
+}
+
+/** What the steps of one run share. */
+export interface PodInTheMaking {
+  readonly id: string;
+  readonly config: PodSandboxConfig;
+  readonly handler: string;
+}
+
+/**
+ * Makes a pod. Each step puts its effect on record before making it, so a failure here, or the recovery after a crash, undoes
+ * all of them; only `record` makes the pod known.
+ */
+export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallContext): Promise<string> {
+  checkPodConfig(request.config);
+  const handler = deps.handlers.get(request.runtimeHandler).name;
+  return await deps.running.run(podKey(request.config), async () => {
+    const same = findReadyPod(deps, request.config);
+    if (same !== undefined) return same.id;
+    const pod: PodInTheMaking = { id: newObjectId(), config: request.config, handler };
+    deps.making.add(pod.id);
+    try {
+      await ctx.stages.run('files', () => makeFiles(deps, pod));
+      await ctx.stages.run('namespaces', () => makeNamespaces(deps, pod));
+      const ips = await ctx.stages.run('network', () => attachNetwork(deps, pod, ctx.stages));
+      const cgroupParent = await ctx.stages.run('cgroup', () => makeCgroup(deps, pod));
+      const infra = await ctx.stages.run('infra', () => startInfra(deps, pod, cgroupParent));
+      await ctx.stages.run('record', () => record(deps, pod, { runtimeHandler: request.runtimeHandler, ips, cgroupParent, infra }));
+      return pod.id;
+    } catch (error) {
+      await deps.effects.rollback(pod.id);
+      throw during(error, { act: 'run pod', object: podName(request.config) });
+    } finally {
+      deps.making.delete(pod.id);
+    }
+  });
+}
+
+function findReadyPod(deps: PodDeps, config: PodSandboxConfig): PodRecord | undefined {
+  const key = podKey(config);
+  return deps.records.all().find((record) => podKey(record.config) === key && deps.isReady(record));
+}
+
+function record(deps: PodDeps, pod: PodInTheMaking, made: Pick<PodRecord, 'runtimeHandler' | 'ips' | 'cgroupParent' | 'infra'>): void {
+  deps.records.put(pod.id, {
+    id: pod.id,
+    config: pod.config,
+    handler: pod.handler,
+    createdAt: BigInt(Date.now()) * 1_000_000n,
+    bootId: deps.bootId,
+    stopped: false,
+    ...made,
+  });
+}

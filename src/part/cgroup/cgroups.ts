@@ -1,0 +1,70 @@
+/**
+ * The cgroups of this node's pods and containers. A `cgroupsPath` here is what the OCI spec calls so, in either form
+ * (`/kubepods/podX/ID`, `kubepods-podX.slice:gantry:ID`), as it was recorded: it stays valid when the driver is
+ * reconfigured. A plain path, such as a pod's, is one too.
+ */
+import { CpuRates } from './cpu-rate.ts';
+import type { CgroupLayout } from './cgroup-layout.ts';
+import { cgroupParentPath, cgroupPathFor, pathOfCgroupsPath } from './cgroup-path.ts';
+import type { CgroupDriver } from './cgroup-path.ts';
+import { readCgroupStats, readOomKills } from './cgroup-stats.ts';
+import type { CgroupStats } from './cgroup-stats.ts';
+import { killCgroup, listPids, removeCgroup } from './cgroup-tree.ts';
+
+export interface MeasuredCgroup {
+  readonly stats: CgroupStats;
+  /** CPU use over the last second or longer, in billionths of a core; undefined until there are two readings. */
+  readonly nanoCores: bigint | undefined;
+}
+
+export class Cgroups {
+  readonly layout: CgroupLayout;
+  readonly driver: CgroupDriver;
+  readonly #rates = new CpuRates();
+
+  constructor(deps: { readonly layout: CgroupLayout; readonly driver: CgroupDriver }) {
+    this.layout = deps.layout;
+    this.driver = deps.driver;
+  }
+
+  /** The `cgroupsPath` of a container's spec. A parent that is none is invalid-argument. */
+  containerPath(parent: string, id: string): string {
+    return cgroupPathFor({ driver: this.driver, parent, id }).cgroupsPath;
+  }
+
+  /** The path of a pod's cgroup: the CRI cgroup_parent, which the kubelet made. Invalid: invalid-argument. */
+  podPath(parent: string): string {
+    return cgroupParentPath(this.driver, parent);
+  }
+
+  /** The pids of all processes in it and below. */
+  pids(cgroupsPath: string): number[] {
+    return listPids(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** How many processes in it the kernel killed for memory; undefined when it is gone. */
+  oomKills(cgroupsPath: string): number | undefined {
+    return readOomKills(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** What it uses now; undefined when it is gone. */
+  measure(cgroupsPath: string): MeasuredCgroup | undefined {
+    const stats = readCgroupStats(this.layout, pathOfCgroupsPath(cgroupsPath));
+    if (stats === undefined) {
+      this.#rates.forget(cgroupsPath);
+      return undefined;
+    }
+    return { stats, nanoCores: stats.cpu === undefined ? undefined : this.#rates.rate(cgroupsPath, stats.at, stats.cpu.usageNs) };
+  }
+
+  /** Kills every process in it; returns when they are gone. Stuck in the kernel: deadline-exceeded. */
+  async kill(cgroupsPath: string): Promise<void> {
+    await killCgroup(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** Removes it and all below; processes in it are failed-precondition, an absent one is success. */
+  async remove(cgroupsPath: string): Promise<void> {
+    this.#rates.forget(cgroupsPath);
+    await removeCgroup(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Unpacked layers, one directory each, stored once however many images share them: `<root>/layers/<short name>`. A name is
+ * short because overlayfs gets all lower directories of a container in one page of mount options. A directory is
+ * announced in the ledger, filled under `<root>/staging`, checked, renamed, synced, and only then recorded; what has no record is
+ * removed at the next start.
+ */
+import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { hexOf } from '../../base/digest.ts';
+import type { Digest } from '../../base/digest.ts';
+import { failure } from '../../base/errors.ts';
+import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { SyncGroup } from './sync-group.ts';
+import type { UnpackPool } from './unpack-pool.ts';
+import type { UnpackLimits } from './unpack-limits.ts';
+import type { ExpectedLayer, UnpackResult } from './unpack-protocol.ts';
+
+export interface LayerRecord {
+  readonly diffId: Digest;
+  /** Its directory's name. */
+  readonly name: string;
+  /** On disk, in filesystem blocks. */
+  readonly bytes: number;
+  readonly inodes: number;
+  /** The blob that it was unpacked from: size is what was downloaded. */
+  readonly blob: Digest;
+  readonly blobSize: number;
+}
+
+/** What the layer store needs of the daemon's store (the part `store` has it). */
+export interface LayerJournal {
+  readonly records: { put(id: string, value: LayerRecord): void; get(id: string): LayerRecord | undefined; delete(id: string): void; all(): LayerRecord[] };
+  readonly ledger: { intend(owner: string, kind: string, data: unknown): number; clear(seq: number): void; rows(owner?: string): { seq: number; kind: string; data: unknown }[] };
+  transaction<T>(fn: () => T): T;
+}
+
+export interface LayerStoreDeps {
+  /** The daemon's root directory. */
+  readonly root: string;
+  readonly journal: LayerJournal;
+  readonly pool: UnpackPool;
+  readonly limits: UnpackLimits;
+}
+
+const ledgerKind = 'layer-directory';
+
+/** In the ledger of a removal; a layer being made is found by the row's number. */
+interface Debt {
+  readonly name: string;
+}
+
+export class LayerStore {
+  readonly #layers: string;
+  readonly #staging: string;
+  readonly #journal: LayerJournal;
+  readonly #pool: UnpackPool;
+  readonly #limits: UnpackLimits;
+  readonly #synced: SyncGroup;
+
+  constructor(deps: LayerStoreDeps) {
+    this.#layers = join(deps.root, 'layers');
+    this.#staging = join(deps.root, 'staging');
+    this.#journal = deps.journal;
+    this.#pool = deps.pool;
+    this.#limits = deps.limits;
+    this.#synced = new SyncGroup(() => this.#syncToDisk());
+    // Others may pass through, not list: containers with a user namespace reach their root filesystem this way.
+    makePrivateDir(this.#layers, 0o711);
+    makePrivateDir(this.#staging, 0o700);
+  }
+
+  /** Where the layer directories are. */
+  get directory(): string {
+    return this.#layers;
+  }
+
+  get(diffId: Digest): LayerRecord | undefined {
+    return this.#journal.records.get(hexOf(diffId));
+  }
+
+  all(): LayerRecord[] {
+    return this.#journal.records.all();
+  }
+
+  /** The absolute directory of a stored layer; not-found when it isn't stored. */
+  directoryOf(diffId: Digest): string {
+    const record = this.get(diffId);
+    if (record === undefined) throw failure('not-found', { act: 'find layer', object: diffId });
+    return join(this.#layers, record.name);
+  }
+
+  /**
+   * Downloads, unpacks, checks and stores a layer; durable when it resolves. Already stored: nothing is done. When it throws, nothing
+   * is left behind. Two calls at once for the same layer both work and one result is kept; who wants to share the download
+   * joins the calls. Errors: those of UnpackPool.unpack.
+   */
+  async add(expected: ExpectedLayer, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerRecord> {
+    const stored = this.get(expected.diffId);
+    if (stored !== undefined) return stored;
+    const seq = this.#announce(expected.diffId);
+    try {
+      const directory = join(this.#staging, nameOf(seq));
+      mkdirSync(directory, { mode: 0o700 });
+      const usage = await this.#pool.unpack({ directory, expected, limits: this.#limits, open, signal });
+      renameSync(directory, join(this.#layers, nameOf(seq)));
+      await this.#synced.wait();
+      return await this.#record(seq, expected, usage);
+    } catch (error) {
+      await this.#discard(seq);
+      throw error;
+    }
+  }
+
+  /** Removes a stored layer. Its record goes first, so that a crash midway leaves a debt, never half a layer. Absent is fine. */
+  async remove(diffId: Digest): Promise<void> {
+    const record = this.get(diffId);
+    if (record === undefined) return;
+    const seq = this.#journal.transaction(() => {
+      this.#journal.records.delete(hexOf(diffId));
+      return this.#journal.ledger.intend(diffId, ledgerKind, { name: record.name } satisfies Debt);
+    });
+    await this.#discard(seq, record.name);
+  }
+
+  /** After a crash: removes the directories that were being made or removed, and forgets layers whose directory is gone. */
+  async recover(): Promise<void> {
+    for (const row of this.#journal.ledger.rows()) {
+      if (row.kind === ledgerKind) await this.#discard(row.seq, (row.data as Debt | null)?.name);
+    }
+    for (const record of this.all()) {
+      if (!existsSync(join(this.#layers, record.name))) this.#journal.records.delete(hexOf(record.diffId));
+    }
+  }
+
+  /** A ledger row whose number names a directory that isn't there: after a lost database the numbers begin anew, the layers don't. */
+  #announce(diffId: Digest): number {
+    for (;;) {
+      const seq = this.#journal.ledger.intend(diffId, ledgerKind, null);
+      if (!existsSync(join(this.#layers, nameOf(seq)))) return seq;
+      this.#journal.ledger.clear(seq);
+    }
+  }
+
+  async #record(seq: number, expected: ExpectedLayer, usage: UnpackResult): Promise<LayerRecord> {
+    const winner = this.get(expected.diffId); // the same layer from elsewhere may have been quicker
+    if (winner !== undefined) {
+      await this.#discard(seq);
+      return winner;
+    }
+    const record: LayerRecord = { diffId: expected.diffId, name: nameOf(seq), ...usage, blob: expected.blob, blobSize: expected.size };
+    this.#journal.transaction(() => {
+      this.#journal.records.put(hexOf(expected.diffId), record);
+      this.#journal.ledger.clear(seq);
+    });
+    return record;
+  }
+
+  async #discard(seq: number, name = nameOf(seq)): Promise<void> {
+    await removeTree(join(this.#staging, name));
+    await removeTree(join(this.#layers, name));
+    this.#journal.ledger.clear(seq);
+  }
+
+  async #syncToDisk(): Promise<void> {
+    const fd = openSync(this.#layers, 'r');
+    try {
+      await this.#pool.sync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+/** Directory names come from ledger numbers, which are never used twice. */
+function nameOf(seq: number): string {
+  return seq.toString(36);
+}

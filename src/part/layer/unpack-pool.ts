@@ -1,0 +1,221 @@
+/**
+ * Worker threads that unpack layers. They start when there is work and end when there was none for a while, so that an idle
+ * daemon does not pay for them. A worker that failed or was interrupted is never used again.
+ */
+import { stat } from 'node:fs/promises';
+import { extname, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { failure } from '../../base/errors.ts';
+import type { UnpackLimits } from './unpack-limits.ts';
+import type { ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
+
+const workerFile = new URL(`./unpack-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
+
+const chunkBytes = 256 * 1024;
+/** Buffers that travel between the threads for one layer: what is downloaded ahead of unpacking. */
+const chunksAhead = 8;
+
+export interface UnpackRequest {
+  /** An empty directory; it becomes the layer's root. */
+  readonly directory: string;
+  readonly expected: ExpectedLayer;
+  readonly limits: UnpackLimits;
+  /** Starts the download; called when a worker is free. */
+  readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+}
+
+export class UnpackPool {
+  readonly #maxWorkers: number;
+  readonly #idleMs: number;
+  readonly #idle: UnpackWorker[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #busy = 0;
+  #reaper: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(options: { maxWorkers?: number; idleMs?: number } = {}) {
+    this.#maxWorkers = options.maxWorkers ?? 12;
+    this.#idleMs = options.idleMs ?? 5_000;
+  }
+
+  /** Threads alive now. */
+  get size(): number {
+    return this.#idle.length + this.#busy;
+  }
+
+  /**
+   * Downloads and unpacks one layer, and checks blob digest, blob size and diff id. When it throws the directory holds
+   * rubbish to be removed, and nothing writes into it any more. Errors: what `open` throws; unavailable (not what the manifest
+   * promised), failed-precondition (damaged or inconsistent), resource-exhausted (a limit, a full disk), cancelled.
+   */
+  async unpack(request: UnpackRequest): Promise<UnpackResult> {
+    await this.#turn(request.signal);
+    return await this.#use((worker) => worker.unpack(request));
+  }
+
+  /** Writes the filesystem of `fd` to disk, on a worker. It does not wait for its turn: syncs are short and others wait for them. */
+  async sync(fd: number): Promise<void> {
+    await this.#use((worker) => worker.sync(fd));
+  }
+
+  /** Ends all workers at once; what they were doing fails. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#reaper);
+    await Promise.all(this.#idle.splice(0).map((worker) => worker.terminate()));
+  }
+
+  /** Waits until a worker may be taken; an aborted signal ends the waiting. */
+  async #turn(signal: AbortSignal): Promise<void> {
+    while (this.#busy >= this.#maxWorkers) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      const giveUp = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(resolve), 1);
+        resolve();
+      };
+      signal.addEventListener('abort', giveUp, { once: true });
+      await promise;
+      signal.removeEventListener('abort', giveUp);
+      if (signal.aborted) break;
+    }
+    if (signal.aborted) throw failure('cancelled', { act: 'unpack layer' });
+  }
+
+  async #use<T>(work: (worker: UnpackWorker) => Promise<T>): Promise<T> {
+    this.#busy++;
+    let worker: UnpackWorker | undefined;
+    try {
+      worker = this.#idle.pop() ?? (await UnpackWorker.start());
+      const result = await work(worker);
+      this.#rest(worker);
+      return result;
+    } catch (error) {
+      await worker?.terminate();
+      throw error;
+    } finally {
+      this.#busy--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #rest(worker: UnpackWorker): void {
+    if (this.#closed) return void worker.terminate();
+    this.#idle.push(worker);
+    clearTimeout(this.#reaper);
+    this.#reaper = setTimeout(() => {
+      for (const idle of this.#idle.splice(0)) void idle.terminate();
+    }, this.#idleMs).unref();
+  }
+}
+
+class UnpackWorker {
+  readonly #thread: Worker;
+  /** The thread keeps the working directory that the process has now, whatever becomes of the process's. */
+  readonly #workingDirectory = process.cwd();
+  #free: ArrayBuffer[] = [];
+  #wakePump: (() => void) | undefined;
+  #settle: { resolve: (message: FromWorker) => void; reject: (error: unknown) => void } | undefined;
+
+  static async start(): Promise<UnpackWorker> {
+    // libuv starts its pool at the first use, as children of the thread that used it: they must not inherit a layer's root.
+    await stat('/');
+    return new UnpackWorker();
+  }
+
+  private constructor() {
+    this.#thread = new Worker(workerFile, { name: 'unpack', resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 } });
+    this.#thread.unref();
+    this.#thread.on('message', (message: FromWorker) => this.#receive(message));
+    this.#thread.on('error', (cause) => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker failed', cause })));
+    this.#thread.on('exit', () => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker ended' })));
+  }
+
+  async unpack(request: UnpackRequest): Promise<UnpackResult> {
+    const stop = new AbortController();
+    const signal = AbortSignal.any([request.signal, stop.signal]);
+    signal.addEventListener('abort', () => this.#wakePump?.(), { once: true });
+    this.#free = Array.from({ length: chunksAhead }, () => new ArrayBuffer(chunkBytes));
+    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), expected: request.expected, limits: request.limits });
+    try {
+      // Whichever fails first is the cause: the download, or the worker that found the bytes wanting.
+      const [message] = await Promise.all([done, this.#pump(request.open(signal), signal)]);
+      if (message.type !== 'unpacked') throw new Error(`unexpected ${message.type}`);
+      return message.result;
+    } finally {
+      stop.abort();
+      this.#free = [];
+    }
+  }
+
+  async sync(fd: number): Promise<void> {
+    await this.#ask({ type: 'sync', fd });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#thread.terminate();
+  }
+
+  /** Copies the download into travelling buffers; waits when all of them are with the worker. */
+  async #pump(source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<void> {
+    let filled = 0;
+    for await (const bytes of source) {
+      for (let at = 0; at < bytes.length;) {
+        const buffer = await this.#freeBuffer(signal);
+        const taken = Math.min(bytes.length - at, chunkBytes - filled);
+        new Uint8Array(buffer, filled, taken).set(bytes.subarray(at, at + taken));
+        at += taken;
+        filled += taken;
+        if (filled === chunkBytes) {
+          this.#sendChunk(filled);
+          filled = 0;
+        }
+      }
+    }
+    if (filled > 0) this.#sendChunk(filled);
+    this.#post({ type: 'end' });
+  }
+
+  /** The buffer being filled: the first free one. */
+  async #freeBuffer(signal: AbortSignal): Promise<ArrayBuffer> {
+    for (;;) {
+      if (signal.aborted) throw failure('cancelled', { act: 'unpack layer' });
+      const [buffer] = this.#free;
+      if (buffer !== undefined) return buffer;
+      await new Promise<void>((resolve) => (this.#wakePump = resolve));
+    }
+  }
+
+  #sendChunk(length: number): void {
+    const buffer = this.#free.shift();
+    if (buffer !== undefined) this.#post({ type: 'chunk', buffer, length }, [buffer]);
+  }
+
+  #receive(message: FromWorker): void {
+    if (message.type === 'buffer') {
+      this.#free.push(message.buffer);
+      this.#wakePump?.();
+    } else if (message.type === 'failed') {
+      this.#settle?.reject(failure(message.kind, { act: 'unpack layer', why: message.why }));
+    } else {
+      this.#settle?.resolve(message);
+    }
+  }
+
+  #ask(message: ToWorker): Promise<FromWorker> {
+    return new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+      this.#thread.ref();
+      this.#post(message);
+    }).finally(() => {
+      this.#settle = undefined;
+      this.#thread.unref();
+    }) as Promise<FromWorker>;
+  }
+
+  #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {
+    this.#thread.postMessage(message, transfer);
+  }
+}

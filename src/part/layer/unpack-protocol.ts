@@ -1,0 +1,34 @@
+/** What the daemon's main thread and an unpack worker say to each other. Failures cross as plain values. */
+import type { Digest } from '../../base/digest.ts';
+import type { ErrorKind } from '../../base/errors.ts';
+import type { UnpackLimits } from './unpack-limits.ts';
+
+/** What a layer's blob must turn out to be (OCI image-spec: descriptor digest and size, config `rootfs.diff_ids`). */
+export interface ExpectedLayer {
+  /** Of the blob as it is downloaded. */
+  readonly blob: Digest;
+  readonly size: number;
+  /** Of the tar inside. */
+  readonly diffId: Digest;
+}
+
+export interface UnpackResult {
+  /** On disk, counted in filesystem blocks. */
+  readonly bytes: number;
+  readonly inodes: number;
+}
+
+export type ToWorker =
+  /** `directory` is relative to the process's working directory: see unpack-worker.ts. */
+  | { readonly type: 'begin'; readonly directory: string; readonly expected: ExpectedLayer; readonly limits: UnpackLimits }
+  /** The next bytes of the blob. The buffer is given away, and comes back as `buffer`. */
+  | { readonly type: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
+  | { readonly type: 'end' }
+  /** Writes to disk what belongs to the filesystem of this descriptor. */
+  | { readonly type: 'sync'; readonly fd: number };
+
+export type FromWorker =
+  | { readonly type: 'buffer'; readonly buffer: ArrayBuffer }
+  | { readonly type: 'unpacked'; readonly result: UnpackResult }
+  | { readonly type: 'synced' }
+  | { readonly type: 'failed'; readonly kind: ErrorKind; readonly why: string };

@@ -1,0 +1,156 @@
+/**
+ * One OCI runtime (crun, runc) as a handler of pods: its commands on containers that exist. Containers are created through
+ * conmon (conmon.ts), commands run inside them by exec-sync.ts.
+ */
+import { failure, isKind } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
+import { run } from '../../host/spawn.ts';
+import type { RunResult } from '../../host/spawn.ts';
+import { runtimeFailure } from './runtime-failure.ts';
+import { parseProbe } from './runtime-probe.ts';
+import type { RuntimeProbe } from './runtime-probe.ts';
+
+export interface OciRuntimeDeps {
+  /** Handler name, for messages. */
+  readonly name: string;
+  /** Absolute path of the runtime's program. It may be missing: only calls fail then. */
+  readonly path: string;
+  /** Where the runtime keeps its containers' state; one folder a handler. */
+  readonly stateRoot: string;
+  /** True when containers' cgroups are made by systemd. */
+  readonly systemdCgroup: boolean;
+  /** Words in front of the runtime's `create` only (hybrid-wrapper.ts). */
+  readonly createWrapper?: readonly string[];
+  readonly log: Logger;
+}
+
+/** `state` of the OCI runtime spec, as far as it is used. */
+export interface RuntimeState {
+  readonly status: 'creating' | 'created' | 'running' | 'paused' | 'stopped';
+  /** Undefined once the container's process has ended. */
+  readonly pid: number | undefined;
+  readonly bundle: string;
+}
+
+/** A program and the arguments that go before a sub-command. */
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+}
+
+const startDeadlineMs = 120_000;
+const commandDeadlineMs = 30_000;
+const askDeadlineMs = 10_000;
+
+/**
+ * Every method fails with failed-precondition when the runtime's program is missing, and with deadline-exceeded when it
+ * hangs; any other failure carries the runtime's sentence and the kind that runtime-failure.ts finds in it.
+ */
+export class OciRuntime {
+  readonly name: string;
+  readonly path: string;
+  /** What a command starts with: `file args… start ID`. */
+  readonly command: Command;
+  /** The same for `create` and `restore`. */
+  readonly createCommand: Command;
+  readonly #log: Logger;
+
+  constructor(deps: OciRuntimeDeps) {
+    const globals = ['--root', deps.stateRoot, ...(deps.systemdCgroup ? ['--systemd-cgroup'] : [])];
+    this.name = deps.name;
+    this.path = deps.path;
+    this.command = { file: deps.path, args: globals };
+    const [wrapper, ...wrapperArgs] = deps.createWrapper ?? [];
+    this.createCommand = wrapper === undefined ? this.command : { file: wrapper, args: [...wrapperArgs, deps.path, ...globals] };
+    this.#log = deps.log.with({ handler: deps.name });
+  }
+
+  /** What the program says of itself: version and features. */
+  async probe(): Promise<RuntimeProbe> {
+    const version = await this.#run('ask the version of', this.path, ['--version'], askDeadlineMs);
+    if (version.code !== 0) throw this.#failed('ask the version of', this.path, version);
+    // Debian 12's crun has no such command: then the version has to tell.
+    const features = await this.#run('ask the features of', this.path, ['features'], askDeadlineMs);
+    return parseProbe(version.stdout.toString(), features.code === 0 ? features.stdout.toString() : undefined);
+  }
+
+  /** Starts the process of a created container. In any other state: failed-precondition; unknown: not-found. */
+  async start(id: string): Promise<void> {
+    await this.#command('start container', id, ['start', id], startDeadlineMs);
+  }
+
+  /**
+   * Signals the container's first process, or with `all` every process of it. A container that has ended or is unknown is
+   * success: there is nothing left to signal.
+   */
+  async kill(id: string, signal: string, options: { readonly all: boolean } = { all: false }): Promise<void> {
+    const args = ['kill', ...(options.all ? ['--all'] : []), id, signal];
+    const result = await this.#run('signal container', id, args, commandDeadlineMs);
+    if (result.code === 0 || /not running|no such process|already finished/i.test(result.stderr.toString())) return;
+    const failed = this.#failed('signal container', id, result);
+    if (!isKind(failed, 'not-found')) throw failed;
+  }
+
+  /**
+   * Removes the runtime's record, cgroup and mounts of an ended container; with `force` kills a running one first. Unknown is
+   * success.
+   */
+  async delete(id: string, options: { readonly force: boolean } = { force: false }): Promise<void> {
+    const args = ['delete', ...(options.force ? ['--force'] : []), id];
+    const result = await this.#run('delete container', id, args, commandDeadlineMs);
+    if (result.code === 0) return;
+    const failed = this.#failed('delete container', id, result);
+    if (!isKind(failed, 'not-found')) throw failed;
+    this.#log.debug('the runtime knew no such container', { container: id });
+  }
+
+  /** What the runtime knows of a container; undefined when it knows none of that id. */
+  async state(id: string): Promise<RuntimeState | undefined> {
+    const result = await this.#run('ask the state of container', id, ['state', id], askDeadlineMs);
+    if (result.code !== 0) {
+      const failed = this.#failed('ask the state of container', id, result);
+      if (isKind(failed, 'not-found')) return undefined;
+      throw failed;
+    }
+    return parseState(id, result.stdout.toString());
+  }
+
+  /** Changes the cgroup limits: `resources` is linux.resources of the OCI runtime spec, with only the members to change. */
+  async update(id: string, resources: object): Promise<void> {
+    const input = JSON.stringify(resources);
+    await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], commandDeadlineMs, input);
+  }
+
+  async #command(act: string, id: string, args: readonly string[], deadlineMs: number, input?: string): Promise<void> {
+    const result = await this.#run(act, id, args, deadlineMs, input);
+    if (result.code !== 0) throw this.#failed(act, id, result);
+  }
+
+  async #run(act: string, object: string, args: readonly string[], deadlineMs: number, input?: string): Promise<RunResult> {
+    try {
+      return await run(this.command.file, [...this.command.args, ...args], { deadlineMs, ...(input === undefined ? {} : { input }) });
+    } catch (error) {
+      if (isKind(error, 'not-found')) throw missingRuntime(this, act, object, error);
+      if (isKind(error, 'deadline-exceeded')) throw failure('deadline-exceeded', { act, object, why: `${this.name} (${args[0]}) did not finish within ${deadlineMs / 1000} s`, cause: error });
+      throw error;
+    }
+  }
+
+  #failed(act: string, id: string, result: RunResult): Error {
+    return runtimeFailure({ act, id, runtime: this.name, stderr: result.stderr.toString(), code: result.code });
+  }
+}
+
+/** The failed-precondition for a handler whose program is not there. */
+export function missingRuntime(runtime: { readonly name: string; readonly path: string }, act: string, object: string, cause: unknown): Error {
+  return failure('failed-precondition', { act, object, why: `runtime handler ${runtime.name}: no program ${runtime.path}; install it or correct the handler's path`, cause });
+}
+
+function parseState(id: string, text: string): RuntimeState {
+  try {
+    const state = JSON.parse(text) as { status: RuntimeState['status']; pid?: number; bundle: string };
+    return { status: state.status, pid: state.pid !== undefined && state.pid > 0 ? state.pid : undefined, bundle: state.bundle };
+  } catch (cause) {
+    throw failure('internal', { act: 'ask the state of container', object: id, why: `the runtime's answer is no JSON: ${text.slice(0, 200)}`, cause });
+  }
+}

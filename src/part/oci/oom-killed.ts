@@ -1,0 +1,25 @@
+/** Whether the kernel's out-of-memory killer ended a container, which its status then gives as reason OOMKilled. */
+import { existsSync } from 'node:fs';
+import { bundleFiles } from './bundle.ts';
+
+export interface OomEvidence {
+  readonly exitCode: number;
+  /**
+   * How many of the container's processes were killed for memory: `oom_kill` of its own cgroup, read after its end and before
+   * the runtime deletes it. Undefined when that cgroup is gone already (systemd removes a scope that is empty).
+   */
+  readonly oomKills: number | undefined;
+  readonly bundle: string;
+  /** True when we sent SIGKILL ourselves: then 137 is our doing, whatever happened to a child process hours before. */
+  readonly killedByUs: boolean;
+}
+
+/**
+ * True when the container failed and a process of it was killed for memory. The counter counts victims in this very
+ * cgroup and is believed when it is known; conmon's `oom` file says only that memory ran out here or, on cgroup v1, in a
+ * cgroup above.
+ */
+export function wasOomKilled({ exitCode, oomKills, bundle, killedByUs }: OomEvidence): boolean {
+  if (exitCode === 0 || killedByUs) return false;
+  return oomKills === undefined ? existsSync(bundleFiles(bundle).oom) : oomKills > 0;
+}

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../../base/log.ts';
+import { OciRuntime } from './oci-runtime.ts';
+import { RuntimeHandlers } from './runtime-handlers.ts';
+
+const runtime = (name: string): OciRuntime => new OciRuntime({ name, path: `/nowhere/${name}`, stateRoot: `/run/x/${name}`, systemdCgroup: false, log: silentLogger });
+
+test('the empty name is the default handler', () => {
+  const handlers = new RuntimeHandlers([runtime('crun'), runtime('runc')], 'runc');
+
+  assert.equal(handlers.get('').name, 'runc');
+  assert.equal(handlers.get('crun').name, 'crun');
+});
+
+test('an unknown handler is refused with the known ones', () => {
+  const handlers = new RuntimeHandlers([runtime('crun'), runtime('runc')], 'crun');
+
+  assert.throws(() => handlers.get('kata'), { kind: 'invalid-argument', message: 'find runtime handler "kata": known are crun, runc' });
+});
+
+test('a default that is no handler is refused at once', () => {
+  assert.throws(() => new RuntimeHandlers([runtime('crun')], 'runc'), { kind: 'invalid-argument', message: 'find runtime handler "runc": known are crun' });
+});
+
+test('a handler whose program is missing fails only when it is used', async () => {
+  const handlers = new RuntimeHandlers([runtime('crun')], 'crun');
+
+  await assert.rejects(handlers.get('').start('c1'), { kind: 'failed-precondition', message: "start container c1: runtime handler crun: no program /nowhere/crun; install it or correct the handler's path" });
+});

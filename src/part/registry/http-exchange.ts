@@ -1,0 +1,154 @@
+/** One HTTP request and the head of its answer, with deadlines, and network errors in words. */
+import { readFileSync } from 'node:fs';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { RequestOptions } from 'node:https';
+import { createSecureContext, getCACertificates } from 'node:tls';
+import type { SecureContext } from 'node:tls';
+import { failure, GantryError, messageOf } from '../../base/errors.ts';
+import type { HostRule } from './host-rules.ts';
+import type { Patience } from './pace.ts';
+import { isLoopback } from './reference.ts';
+
+export interface HttpRequest {
+  readonly url: URL;
+  readonly method?: 'GET' | 'POST';
+  readonly headers: OutgoingHttpHeaders;
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** The connections of one pull: kept alive while it runs, closed with it. */
+export class Connections {
+  readonly #ruleOf: (host: string) => HostRule;
+  readonly #patience: Patience;
+  readonly #direct = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
+  // Proxies come from the environment, as for every tool of the field. This machine's own addresses are never proxied.
+  readonly #proxied = { http: new HttpAgent({ keepAlive: true, proxyEnv: process.env }), https: new HttpsAgent({ keepAlive: true, proxyEnv: process.env }) };
+  readonly #contexts = new Map<string, SecureContext>();
+
+  constructor(deps: { ruleOf: (host: string) => HostRule; patience: Patience }) {
+    this.#ruleOf = deps.ruleOf;
+    this.#patience = deps.patience;
+  }
+
+  /**
+   * Sends a request and resolves with the answer's head, whatever its status; the caller reads or destroys the body. Host not
+   * reached: unavailable (RegistryUnavailable to the kubelet). Certificate refused: failed-precondition. Aborted: cancelled.
+   */
+  async send(request: HttpRequest): Promise<IncomingMessage> {
+    try {
+      return await this.#sendOnce(request);
+    } catch (error) {
+      // A kept-alive connection may have been closed by the other side just when we used it: that says nothing about the host.
+      if (error instanceof StaleConnection) return await this.#sendOnce(request);
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const agent of [...Object.values(this.#direct), ...Object.values(this.#proxied)]) agent.destroy();
+  }
+
+  #sendOnce(request: HttpRequest): Promise<IncomingMessage> {
+    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+    const outgoing = this.#open(request);
+    const patience = watchPatience(outgoing, this.#patience, request.url);
+    outgoing.once('response', (response) => {
+      patience.end();
+      resolve(response);
+    });
+    outgoing.on('error', (cause) => {
+      patience.end();
+      reject(request.signal.aborted ? failure('cancelled', { act: 'contact registry', object: request.url.host }) : networkFailure(cause, outgoing, request.url));
+    });
+    outgoing.end(request.body);
+    return promise;
+  }
+
+  #open({ url, method = 'GET', headers, signal }: HttpRequest): ClientRequest {
+    const agents = isLoopback(url.host) ? this.#direct : this.#proxied;
+    if (url.protocol === 'http:') return httpRequest(url, { method, headers, signal, agent: agents.http });
+    const rule = this.#ruleOf(url.host);
+    const options: RequestOptions & { secureContext: SecureContext } = {
+      method, headers, signal, agent: agents.https, rejectUnauthorized: rule.skipVerify !== true, secureContext: this.#trust(rule.caFile),
+    };
+    return httpsRequest(url, options);
+  }
+
+  #trust(caFile: string | undefined): SecureContext {
+    if (caFile === undefined) return (systemTrust ??= createSecureContext({ ca: systemAuthorities() }));
+    const known = this.#contexts.get(caFile);
+    if (known !== undefined) return known;
+    try {
+      const context = createSecureContext({ ca: [...systemAuthorities(), readFileSync(caFile, 'utf8')] });
+      this.#contexts.set(caFile, context);
+      return context;
+    } catch (cause) {
+      throw failure('failed-precondition', { act: 'read certificate authority', object: caFile, cause });
+    }
+  }
+}
+
+/** A network error on a connection that had served before. */
+class StaleConnection extends Error {}
+
+// Built at the first HTTPS request and kept: parsing the system's certificates takes tens of milliseconds.
+let systemTrust: SecureContext | undefined;
+
+/** The authorities that the system trusts; a machine without any gets those that Node brings. */
+function systemAuthorities(): string[] {
+  const system = getCACertificates('system');
+  return [...new Set(system.length > 0 ? system : getCACertificates('bundled'))];
+}
+
+function watchPatience(request: ClientRequest, patience: Patience, url: URL): { end: () => void } {
+  const giveUp = (what: string, ms: number): NodeJS.Timeout =>
+    setTimeout(() => request.destroy(failure('unavailable', { act: 'contact registry', object: url.host, why: `no ${what} within ${ms / 1000} s`, criReason: 'RegistryUnavailable' })), ms);
+  let timer = giveUp('connection', patience.connectMs);
+  request.once('socket', (socket) => {
+    const connected = (): void => {
+      clearTimeout(timer);
+      if (!request.destroyed) timer = giveUp('answer', patience.firstByteMs);
+    };
+    if (request.reusedSocket || !socket.connecting) connected();
+    else socket.once(url.protocol === 'https:' ? 'secureConnect' : 'connect', connected);
+  });
+  return { end: () => clearTimeout(timer) };
+}
+
+const certificateCodes = new Set([
+  'CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CERT_REVOKED', 'CERT_UNTRUSTED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'ERR_TLS_CERT_ALTNAME_INVALID', 'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** True when the other side seems not to speak TLS. */
+export function isNotTls(error: unknown): boolean {
+  const cause = error instanceof GantryError ? error.cause : error;
+  const code = codeOf(cause);
+  return code === 'EPROTO' || code.startsWith('ERR_SSL_') || code === 'ECONNRESET';
+}
+
+function networkFailure(cause: Error, request: ClientRequest, url: URL): Error {
+  if (cause instanceof GantryError) return cause;
+  const code = codeOf(cause);
+  if (request.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE')) return new StaleConnection(code, { cause });
+  const detail = { act: 'contact registry', object: url.host, cause };
+  if (certificateCodes.has(code)) {
+    return failure('failed-precondition', { ...detail, why: `its certificate is not trusted: ${cause.message}; install its authority, or list the registry as insecure` });
+  }
+  if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
+    return failure('failed-precondition', { ...detail, why: 'it does not speak HTTPS; if it is meant to speak plain HTTP, list it as insecure' });
+  }
+  return failure('unavailable', { ...detail, why: describe(cause), criReason: 'RegistryUnavailable' });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code ?? '' : '';
+}
+
+// Node tries all addresses of a name and then reports one error without a message that holds the real ones.
+function describe(error: Error): string {
+  return error instanceof AggregateError && error.message === '' ? error.errors.map(messageOf).join('; ') : error.message;
+}

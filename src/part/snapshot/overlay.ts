@@ -1,0 +1,79 @@
+/**
+ * Writable root filesystems by overlayfs: read-only layers below, one writable directory for each container above. The mount
+ * is made directly by mount(2); options that would exceed the kernel's one page are refused before anything is made.
+ */
+import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { failure, hasCode } from '../../base/errors.ts';
+import { libc, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../host/libc.ts';
+import { removeTree } from '../../host/files.ts';
+
+export interface OverlaySnapshot {
+  /** Holds `upper` and `work`; belongs to this snapshot alone. */
+  readonly writableDir: string;
+  /** Where the merged tree appears. */
+  readonly mountpoint: string;
+  /** Read-only directories, topmost first. None: an empty root. */
+  readonly layers: readonly string[];
+}
+
+/** mount(2) copies its options from one page. */
+const maxOptionBytes = 4095;
+
+/** Where a container's own changes are: what its writable layer's usage counts. */
+export function upperDir(snapshot: Pick<OverlaySnapshot, 'writableDir'>): string {
+  return join(snapshot.writableDir, 'upper');
+}
+
+/**
+ * Makes the directories and mounts. Repeated after a reboot it mounts the same writable layer again. Layers that do not
+ * exist: not-found; too many to fit into the mount options: failed-precondition.
+ */
+export function mountOverlay(snapshot: OverlaySnapshot): void {
+  const missing = snapshot.layers.find((layer) => !existsSync(layer));
+  if (missing !== undefined) throw failure('not-found', { act: 'mount root filesystem', object: snapshot.mountpoint, why: `its layer ${missing} is gone` });
+  for (const path of [snapshot.writableDir, upperDir(snapshot), join(snapshot.writableDir, 'work'), join(snapshot.writableDir, 'empty'), snapshot.mountpoint]) {
+    mkdirSync(path, { recursive: true, mode: 0o711 });
+  }
+  const options = overlayOptions(snapshot);
+  try {
+    libc.mount('overlay', snapshot.mountpoint, 'overlay', 0, options);
+  } catch (cause) {
+    throw failure('internal', { act: 'mount root filesystem', object: snapshot.mountpoint, cause });
+  }
+}
+
+/** The option string for mount(2). `index=off` keeps layers usable by several mounts; no option writes into a layer. */
+export function overlayOptions(snapshot: OverlaySnapshot): string {
+  // An image without layers still needs one lower directory.
+  const lower = snapshot.layers.length === 0 ? [join(snapshot.writableDir, 'empty')] : snapshot.layers;
+  const options = `lowerdir=${lower.map(escapePath).join(':')},upperdir=${escapePath(upperDir(snapshot))},workdir=${escapePath(join(snapshot.writableDir, 'work'))},index=off`;
+  if (Buffer.byteLength(options) > maxOptionBytes) {
+    throw failure('failed-precondition', { act: 'mount root filesystem', object: snapshot.mountpoint, why: `${lower.length} layers need ${Buffer.byteLength(options)} bytes of mount options, the kernel takes ${maxOptionBytes}: choose a shorter --root` });
+  }
+  return options;
+}
+
+// Colons separate layers, commas separate options, a backslash escapes either.
+function escapePath(path: string): string {
+  return path.replace(/[\\:,]/g, '\\$&');
+}
+
+/** Takes the merged tree away; not mounted, or gone altogether, is fine. A busy mount is detached lazily. */
+export function unmountOverlay(mountpoint: string): void {
+  try {
+    libc.umount2(mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH);
+  } catch (error) {
+    if (!hasCode(error, 'EINVAL') && !hasCode(error, 'ENOENT')) throw failure('internal', { act: 'unmount root filesystem', object: mountpoint, cause: error });
+  }
+  try {
+    rmdirSync(mountpoint);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw failure('internal', { act: 'remove mountpoint', object: mountpoint, cause: error });
+  }
+}
+
+/** Removes the writable layer with all that the container wrote. The overlay must be unmounted. Absent is fine. */
+export async function removeWritableLayer(writableDir: string): Promise<void> {
+  await removeTree(writableDir);
+}

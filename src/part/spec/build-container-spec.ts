@@ -1,0 +1,55 @@
+import { checkContainerConfig } from './check-container-config.ts';
+import type { OciSpec } from './oci-spec.ts';
+import type { SpecInput } from './spec-input.ts';
+import { withAnnotations } from './with-annotations.ts';
+import { withAppArmor } from './with-apparmor.ts';
+import { withCapabilities } from './with-capabilities.ts';
+import { withContainerMounts } from './with-container-mounts.ts';
+import { withDevices } from './with-devices.ts';
+import { withEnvironment } from './with-environment.ts';
+import { withHiddenPaths } from './with-hidden-paths.ts';
+import { withNamespaces } from './with-namespaces.ts';
+import { withOomScore } from './with-oom-score.ts';
+import { withProcess } from './with-process.ts';
+import { withResources } from './with-resources.ts';
+import { withRlimits } from './with-rlimits.ts';
+import { withRoot } from './with-root.ts';
+import { withSeccomp } from './with-seccomp.ts';
+import { withSelinux } from './with-selinux.ts';
+import { withUser } from './with-user.ts';
+import { emptySpec } from './empty-spec.ts';
+
+/** One concern: the spec so far and the whole input give the spec with the concern in it. A step never changes what it was given. */
+export type SpecStep = (spec: OciSpec, input: SpecInput) => OciSpec;
+
+// In order. Seccomp reads the capabilities that were settled before it; the others are independent of each other.
+const steps: readonly SpecStep[] = [
+  withRoot,
+  withProcess,
+  withUser,
+  withEnvironment,
+  withCapabilities,
+  withRlimits,
+  withOomScore,
+  withNamespaces,
+  withContainerMounts,
+  withHiddenPaths,
+  withDevices,
+  withResources,
+  withSeccomp,
+  withAppArmor,
+  withSelinux,
+  withAnnotations,
+];
+
+/**
+ * The OCI config.json of a container (runtime-spec 1.0.2). Pure: nothing is read or remembered, and two results share nothing that could be
+ * changed (CVE-2021-21334).
+ *
+ * Errors: invalid-argument names the CRI field that is wrong; failed-precondition what this host or image lacks; unimplemented what
+ * this version does not do yet.
+ */
+export function buildContainerSpec(input: SpecInput): OciSpec {
+  checkContainerConfig(input.config);
+  return steps.reduce((spec, step) => step(spec, input), emptySpec());
+}

@@ -1,0 +1,60 @@
+import type { PodSandboxConfig } from '../../gen/cri.ts';
+import { defaultMounts } from './default-mounts.ts';
+import { defaultSeccompProfile } from './default-seccomp-profile.ts';
+import { emptySpec } from './empty-spec.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { OciSpec } from './oci-spec.ts';
+import { compileSeccomp, seccompTarget } from './seccomp-profile.ts';
+import type { NamespacePaths } from './spec-input.ts';
+import { sandboxAnnotations } from './with-annotations.ts';
+import { defaultMaskedPaths, defaultReadonlyPaths } from './with-hidden-paths.ts';
+import { hostnameWhereOwn, podNamespaces } from './with-namespaces.ts';
+import { possibleOomScore } from './with-oom-score.ts';
+
+export interface InfraInput {
+  readonly podId: string;
+  readonly podConfig: PodSandboxConfig;
+  readonly namespaces: NamespacePaths;
+  /** An empty directory: the mount points are made in it. */
+  readonly rootfs: string;
+  /** A static program of the host that does nothing but reap children (catatonit), and its arguments. */
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cgroupsPath: string;
+  readonly hostname: string;
+  readonly facts: HostFacts;
+}
+
+const nobody = 65_535;
+const infraOomScore = -998; // what the kubelet gives to critical things: a pod must not lose the process that holds it together
+
+/**
+ * The config.json of a pod's infra process, which is PID 1 of a PID namespace that the pod's containers share. It has no image: its root is
+ * empty but for the one program, it runs as nobody with no capability, and it sees nothing of the host.
+ */
+export function buildInfraSpec(input: InfraInput): OciSpec {
+  const { facts } = input;
+  const spec = emptySpec();
+  return {
+    ...spec,
+    root: { path: input.rootfs, readonly: true },
+    ...hostnameWhereOwn(input),
+    process: {
+      ...spec.process,
+      args: ['/pause', ...input.args],
+      user: { ...spec.process.user, uid: nobody, gid: nobody, additionalGids: [nobody] },
+      oomScoreAdj: possibleOomScore(infraOomScore, facts),
+    },
+    mounts: [...defaultMounts(false), { destination: '/pause', type: 'bind', source: input.program, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }],
+    linux: {
+      ...spec.linux,
+      namespaces: [{ type: 'mount' }, ...podNamespaces(input, undefined), { type: 'pid' }, ...(facts.cgroupMode === 'v2' ? [{ type: 'cgroup' } as const] : [])],
+      cgroupsPath: input.cgroupsPath,
+      resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: 2n } },
+      maskedPaths: [...defaultMaskedPaths],
+      readonlyPaths: [...defaultReadonlyPaths],
+      seccomp: compileSeccomp(defaultSeccompProfile, seccompTarget(facts, [])),
+    },
+    annotations: sandboxAnnotations('sandbox', input),
+  };
+}

@@ -1,0 +1,82 @@
+/** A plausible SpecInput to start tests from, and ways to change it. */
+import {
+  ContainerConfig, LinuxContainerConfig, LinuxContainerResources, LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceOption,
+  PodSandboxConfig,
+} from '../../gen/cri.ts';
+import { capabilityNames } from './capabilities.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { SpecInput } from './spec-input.ts';
+
+interface Defaults<T> {
+  decode(bytes: Uint8Array): T;
+}
+
+/** The message with every field unset, as an empty wire message decodes. */
+export function unset<T>(message: Defaults<T>): T {
+  return message.decode(new Uint8Array());
+}
+
+export const exampleFacts: HostFacts = {
+  cgroupMode: 'v2',
+  hugetlb: true,
+  swapAccounting: true,
+  capabilities: capabilityNames,
+  hasSysResource: true,
+  openFilesHardLimit: 1_048_576n,
+  oomScoreAdj: 0,
+  architecture: 'amd64',
+  kernel: { major: 6, minor: 1 },
+  recursiveReadOnly: true,
+  apparmor: false,
+  selinux: false,
+};
+
+export interface Changes {
+  readonly config?: Partial<ContainerConfig>;
+  readonly security?: Partial<LinuxContainerSecurityContext>;
+  readonly namespaces?: Partial<NamespaceOption>;
+  readonly podNamespaces?: Partial<NamespaceOption>;
+  readonly resources?: Partial<LinuxContainerResources>;
+  readonly mount?: Partial<Mount>;
+  readonly facts?: Partial<HostFacts>;
+  readonly input?: Partial<SpecInput>;
+}
+
+export function exampleInput({ config, security, namespaces, podNamespaces, resources, mount, facts, input }: Changes = {}): SpecInput {
+  const namespaceOptions = { ...unset(NamespaceOption), pid: 1 as const, ...namespaces };
+  return {
+    podId: 'f00d'.repeat(16),
+    config: {
+      ...unset(ContainerConfig),
+      metadata: { name: 'web', attempt: 0 },
+      command: ['/bin/serve'],
+      mounts: mount === undefined ? [] : [{ ...unset(Mount), containerPath: '/data', hostPath: '/srv/data', ...mount }],
+      linux: {
+        ...unset(LinuxContainerConfig),
+        securityContext: { ...unset(LinuxContainerSecurityContext), namespaceOptions, ...security },
+        resources: resources === undefined ? undefined : { ...unset(LinuxContainerResources), ...resources },
+      },
+      ...config,
+    },
+    podConfig: {
+      ...unset(PodSandboxConfig),
+      metadata: { name: 'shop', namespace: 'default', uid: '1234', attempt: 0 },
+      linux: {
+        ...unset(LinuxPodSandboxConfig),
+        securityContext: { ...unset(LinuxSandboxSecurityContext), namespaceOptions: { ...unset(NamespaceOption), pid: 1, ...podNamespaces } },
+      },
+    },
+    image: {},
+    identity: { uid: 0, gid: 0, additionalGids: [0], home: '/root' },
+    namespaces: { network: '/run/pods/1/net', ipc: '/run/pods/1/ipc', uts: '/run/pods/1/uts' },
+    rootfs: '/run/containers/1/rootfs',
+    cgroupsPath: '/kubepods/pod1/c1',
+    hostname: 'shop',
+    podFiles: { resolvConf: '/run/pods/1/resolv.conf', hostname: '/run/pods/1/hostname', shm: '/run/pods/1/shm' },
+    facts: { ...exampleFacts, ...facts },
+    devices: [],
+    hostDevices: [],
+    localhostSeccomp: undefined,
+    ...input,
+  };
+}

@@ -1,0 +1,77 @@
+/** Random inputs for property tests: what a broken or a malicious client, or an image, could make of them. */
+import * as fc from 'fast-check';
+import { KeyValue, Mount } from '../../gen/cri.ts';
+import { unset } from './example-input.fake.ts';
+import type { Changes } from './example-input.fake.ts';
+
+// One value in twenty is hostile, so that many builds get as far as the last step and each check is met.
+const hostile = fc.oneof(fc.string(), fc.constantFrom('', '/', '/..', '/../x', 'a\0b', '__proto__', 'x'.repeat(300), '\ud800', '%s', '\n'));
+const text = (...sane: string[]): fc.Arbitrary<string> => fc.oneof({ weight: 19, arbitrary: fc.constantFrom(...sane) }, { weight: 1, arbitrary: hostile });
+const texts = (...sane: string[]): fc.Arbitrary<string[]> => fc.array(text(...sane), { maxLength: 3 });
+const number = (...sane: bigint[]): fc.Arbitrary<bigint> => fc.oneof({ weight: 19, arbitrary: fc.constantFrom(...sane) }, { weight: 1, arbitrary: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) });
+const choice = (...sane: number[]): fc.Arbitrary<never> =>
+  fc.oneof({ weight: 19, arbitrary: fc.constantFrom(...sane) }, { weight: 1, arbitrary: fc.integer({ min: -2, max: 9 }) }) as fc.Arbitrary<never>;
+const few = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(item, { maxLength: 2 });
+
+/** Messages in which some of these fields are set. */
+function some<T>(message: { decode(bytes: Uint8Array): T }, fields: { [K in keyof T]?: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
+  return fc.record(fields as Record<string, fc.Arbitrary<unknown>>, { requiredKeys: [] }).map((chosen) => ({ ...unset(message), ...(chosen as Partial<T>) }));
+}
+
+const absolute = text('/', '/srv', '/var/lib/x/', '/dev', '/etc/resolv.conf');
+const volumePath = text('/data', '/dev/shm', '/sys//fs/', '/proc/./sys');
+const bytes = fc.oneof({ weight: 19, arbitrary: text('', 'v', '=').map((value) => Buffer.from(value)) }, { weight: 1, arbitrary: fc.uint8Array().map((value) => Buffer.from(value)) });
+const profile = fc.oneof(fc.record({ profileType: choice(0, 1), localhostRef: text('') }), fc.record({ profileType: choice(2), localhostRef: text('/p.json', 'shop') }));
+
+export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
+  {
+    config: fc.record(
+      {
+        command: texts('/bin/x'),
+        args: texts('-v'),
+        workingDir: absolute,
+        tty: fc.boolean(),
+        envs: few(some(KeyValue, { value: bytes }).chain((entry) => text('A', 'PATH', 'a.b-c').map((key) => ({ ...entry, key })))),
+        mounts: few(
+          fc.tuple(some(Mount, { readonly: fc.boolean(), propagation: choice(0, 1, 2), mountOptions: texts('noexec', 'nodev') }), volumePath, absolute)
+            .map(([mount, containerPath, hostPath]) => ({ ...mount, containerPath, hostPath })),
+        ),
+      },
+      { requiredKeys: [] },
+    ),
+    security: fc.record(
+      {
+        privileged: fc.boolean(),
+        capabilities: fc.record({ addCapabilities: texts('ALL', 'NET_ADMIN'), dropCapabilities: texts('ALL', 'cap_kill'), addAmbientCapabilities: texts('CHOWN') }),
+        selinuxOptions: fc.record({ user: text('', 'u'), role: text('', 'r'), type: text('', 't'), level: text('', 's0:c1') }),
+        maskedPaths: texts('/proc/kcore'),
+        readonlyPaths: texts('/proc/sys/'),
+        seccomp: profile,
+        apparmor: profile,
+        apparmorProfile: text('', 'runtime/default', 'localhost/shop'),
+        seccompProfilePath: text('', 'unconfined', 'localhost//p.json'),
+      },
+      { requiredKeys: [] },
+    ),
+    namespaces: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text('c') }, { requiredKeys: [] }),
+    resources: fc.record(
+      {
+        cpuPeriod: number(0n, 100_000n), cpuQuota: number(-1n, 0n, 9n), cpuShares: number(2n), memoryLimitInBytes: number(0n, 9n), memorySwapLimitInBytes: number(0n, -1n, 99n),
+        oomScoreAdj: number(0n, -998n, 1000n), cpusetCpus: text('', '0-1'), cpusetMems: text('', '0'),
+        hugepageLimits: few(fc.record({ pageSize: text('2MB', '64KB'), limit: fc.bigInt(0n, 2n ** 64n - 1n) })),
+        unified: fc.dictionary(text('memory.high'), text('max'), { maxKeys: 2 }),
+      },
+      { requiredKeys: [] },
+    ),
+    facts: fc.record({ apparmor: fc.boolean(), selinux: fc.boolean() }),
+    input: fc.record(
+      {
+        image: fc.record({ Env: texts('A=1', 'B'), Entrypoint: texts('/e'), Cmd: texts('c'), WorkingDir: absolute }, { requiredKeys: [] }),
+        hostname: text('shop'),
+        localhostSeccomp: text('{"defaultAction":"SCMP_ACT_LOG"}', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_TRAP"}]}', '[]'),
+      },
+      { requiredKeys: [] },
+    ),
+  },
+  { requiredKeys: [] },
+);

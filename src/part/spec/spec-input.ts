@@ -1,0 +1,47 @@
+import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
+import type { HostFacts } from './host-facts.ts';
+import type { ImageConfig } from './image-config.ts';
+import type { ResolvedDevice } from './resolve-devices.ts';
+import type { Identity } from './resolve-user.ts';
+
+/** All that a container's config.json depends on, as plain values: the same input gives the same spec. */
+export interface SpecInput {
+  readonly podId: string;
+  readonly config: ContainerConfig;
+  readonly podConfig: PodSandboxConfig;
+  readonly image: ImageConfig;
+  /** From resolveUser. */
+  readonly identity: Identity;
+  readonly namespaces: NamespacePaths;
+  readonly rootfs: string;
+  /** As the runtime's cgroup driver wants it: a path, or `slice:prefix:name` for systemd. */
+  readonly cgroupsPath: string;
+  /** Of the pod; of the node when the pod uses the node's network. */
+  readonly hostname: string;
+  readonly podFiles: PodFiles;
+  readonly facts: HostFacts;
+  /** What config.devices resolved to (resolveDevices). */
+  readonly devices: readonly ResolvedDevice[];
+  /** Every device of the host (hostDevices), for a privileged container; empty otherwise. */
+  readonly hostDevices: readonly ResolvedDevice[];
+  /** The content of the file that localhostSeccompPath names, when it names one. */
+  readonly localhostSeccomp: string | undefined;
+}
+
+/** Namespace files to join. Absent means the host's, which is refused when the CRI asked for the pod's. */
+export interface NamespacePaths {
+  readonly network?: string;
+  readonly ipc?: string;
+  readonly uts?: string;
+  /** Of the pod's infra process (pid mode POD) or of the target container's (TARGET). */
+  readonly pid?: string;
+}
+
+/** Host paths of what all containers of a pod see. */
+export interface PodFiles {
+  readonly resolvConf: string;
+  /** The file for /etc/hostname. */
+  readonly hostname: string;
+  /** The directory for /dev/shm: the pod's tmpfs, or the host's /dev/shm when the pod uses the host's IPC. */
+  readonly shm: string;
+}
