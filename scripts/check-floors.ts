@@ -25,7 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'native/image': ['part', 'engine', 'host', 'base', 'gen'],
   'native/container': ['native/image', 'part', 'engine', 'host', 'base', 'gen'],
   'native/pod': ['native/container', 'native/image', 'part', 'engine', 'host', 'base', 'gen'],
-  'native/node': ['native/pod', 'native/container', 'native/image', 'part', 'engine', 'host', 'base', 'gen'],
+  'native/node': ['part', 'engine', 'host', 'base', 'gen'],
   'face/streaming': ['engine', 'base', 'gen'],
   'face/cri': ['face/streaming', 'engine', 'base', 'gen'],
   'face/cli': ['engine', 'base', 'gen'],

@@ -6,7 +6,8 @@
 import koffi from 'koffi';
 import { constants } from 'node:os';
 
-const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+// Some numbers have two names (EAGAIN and EWOULDBLOCK); the first, which is the one that Node uses, wins.
+const errnoNames = new Map(Object.entries(constants.errno).map(([name, number]): [number, string] => [number, name]).reverse());
 
 /** A failed system call. `code` is the errno's name (`EBUSY`), so that `hasCode` works on it as on Node's own errors. */
 export class SyscallError extends Error {

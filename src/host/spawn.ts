@@ -79,7 +79,8 @@ export function spawn(file: string, args: readonly string[], options: SpawnOptio
   } finally {
     for (const fd of theirs) closeSync(fd);
   }
-  const streams = options.stdio.map((_, n) => (ours[n] === undefined ? undefined : new Socket({ fd: ours[n] })));
+  // A pipe has one direction, and a Socket that tried the other would be destroyed by the error.
+  const streams = options.stdio.map((kind, n) => (ours[n] === undefined ? undefined : new Socket({ fd: ours[n], readable: kind === 'pipe-out', writable: kind === 'pipe-in' })));
   return { pid, streams, exited: exitOf(pid), kill: (signal) => killGroup(pid, signal) };
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GantryError } from '../../base/errors.ts';
+import type { GantryError } from '../../base/errors.ts';
 import { ContainerState } from '../../gen/cri.ts';
 import type { Container, Image, PodSandbox } from '../../gen/cri.ts';
 import { findOne } from './find.ts';

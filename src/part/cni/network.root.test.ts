@@ -24,7 +24,7 @@ interface Node {
   readonly bridge: string;
   /** The addresses that host-local holds reserved. */
   reserved(): Promise<string[]>;
-  /** A pod with fresh namespaces; they go with the test at the latest. */
+  /** A pod with a fresh namespace; it goes with the test at the latest. */
   pod(portMappings?: readonly PortMapping[]): Attachment & { pinDirectory: string };
   /** Another client over the same directories, as after a restart. */
   restarted(): Promise<Cni>;
@@ -54,11 +54,17 @@ async function nodeOf(t: TestContext, { subnets = ['10.231.7.0/24'], cniVersion 
   }));
   const open = async (): Promise<Cni> => {
     const cni = await createCni({ confDir: dirs.conf, binDirs: [dirs.plugins, pluginDir], cacheDir: dirs.cache, deadlineMs: 30_000, log: silentLogger });
-    t.after(() => cni.close());
+    clients.push(cni);
     return cni;
   };
-  t.after(() => fs.rm(root, { recursive: true }));
+  const clients: Cni[] = [];
   let pods = 0;
+  t.after(async () => {
+    for (const cni of clients) cni.close();
+    for (let n = 1; n <= pods; n += 1) removeNamespaces(path.join(root, `pod${n}`));
+    await run('/sbin/ip', ['link', 'del', bridge], { deadlineMs: 10_000 });
+    await fs.rm(root, { recursive: true });
+  });
   return {
     cni: await open(),
     bridge,
@@ -70,7 +76,6 @@ async function nodeOf(t: TestContext, { subnets = ['10.231.7.0/24'], cniVersion 
     pod(portMappings = []) {
       pods += 1;
       const pinDirectory = path.join(root, `pod${pods}`);
-      t.after(() => removeNamespaces(pinDirectory));
       const { net: netnsPath } = createNamespaces({ directory: pinDirectory, net: true, ipc: false, uts: false });
       return { containerId: `${bridge}-${pods}`, ifName: 'eth0', netnsPath: netnsPath!, args: { IgnoreUnknown: '1', K8S_POD_NAME: 'web' }, capabilities: { portMappings }, pinDirectory };
     },

@@ -137,7 +137,7 @@ const readChunk = promisify(read);
 
 // The lines of a file, as many at a time as one read gave: a wait for each line would make a long file take seconds.
 async function* linesBeneath(rootfs: string, path: string): AsyncGenerator<string[]> {
-  const fd = openFileBeneath(rootfs, path);
+  const fd = openInImage(rootfs, path);
   if (fd === undefined) return;
   try {
     const chunk = Buffer.alloc(65_536);
@@ -155,6 +155,15 @@ async function* linesBeneath(rootfs: string, path: string): AsyncGenerator<strin
     }
   } finally {
     closeSync(fd);
+  }
+}
+
+// Whatever keeps the file from being opened (a loop of links, a directory in its place) is the image's doing.
+function openInImage(rootfs: string, path: string): number | undefined {
+  try {
+    return openFileBeneath(rootfs, path);
+  } catch (cause) {
+    throw failure('failed-precondition', { act: "read the image's", object: path, cause });
   }
 }
 

@@ -1,0 +1,58 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Ajv } from 'ajv';
+import { buildInfraSpec } from './build-infra-spec.ts';
+import type { InfraInput } from './build-infra-spec.ts';
+import { encodeSpec } from './encode-spec.ts';
+import { exampleFacts, exampleInput } from './example-input.fake.ts';
+import { ociSchema } from './oci-schema.fake.ts';
+
+function infraInput(change: Partial<InfraInput> = {}): InfraInput {
+  const { podId, podConfig, namespaces, cgroupsPath, hostname } = exampleInput();
+  return { podId, podConfig, namespaces, cgroupsPath, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, ...change };
+}
+
+test('the infra process is PID 1 of a new PID namespace beside the other namespaces of the pod', () => {
+  const { linux, process, mounts } = buildInfraSpec(infraInput());
+
+  assert.deepEqual(linux.namespaces, [
+    { type: 'mount' },
+    { type: 'network', path: '/run/pods/1/net' },
+    { type: 'ipc', path: '/run/pods/1/ipc' },
+    { type: 'uts', path: '/run/pods/1/uts' },
+    { type: 'pid' },
+    { type: 'cgroup' },
+  ]);
+  assert.deepEqual(process.args, ['/pause', '-P']);
+  assert.equal(mounts.at(-1)?.source, '/usr/bin/catatonit');
+});
+
+test('the infra process has no power', () => {
+  const { process, root, linux } = buildInfraSpec(infraInput());
+
+  assert.deepEqual(process.capabilities, { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] });
+  assert.equal(process.user.uid, 65_535);
+  assert.equal(process.noNewPrivileges, true);
+  assert.equal(root.readonly, true);
+  assert.equal(linux.seccomp?.defaultAction, 'SCMP_ACT_ERRNO');
+  assert.ok(linux.maskedPaths.includes('/proc/kcore'));
+  assert.deepEqual(linux.resources.devices, [{ allow: false, access: 'rwm' }]);
+});
+
+test('the infra process is the last that the OOM killer takes, as far as the daemon may say so', () => {
+  assert.equal(buildInfraSpec(infraInput()).process.oomScoreAdj, -998);
+  assert.equal(buildInfraSpec(infraInput({ facts: { ...exampleFacts, hasSysResource: false } })).process.oomScoreAdj, 0);
+});
+
+test('runtimes that want a sandbox container know it by its annotations', () => {
+  const { annotations } = buildInfraSpec(infraInput());
+
+  assert.equal(annotations['io.kubernetes.cri.container-type'], 'sandbox');
+  assert.equal(annotations['io.kubernetes.cri.sandbox-id'], 'f00d'.repeat(16));
+});
+
+test('the infra spec is valid by the OCI runtime specification', () => {
+  const validate = new Ajv().compile(ociSchema);
+
+  assert.ok(validate(JSON.parse(encodeSpec(buildInfraSpec(infraInput())))), JSON.stringify(validate.errors));
+});
