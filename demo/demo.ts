@@ -68,7 +68,7 @@ async function story(stage: Stages, undo: AsyncDisposableStack, signal: AbortSig
   await stage.run('Run the pod of examples/web.yaml', () => gantry(demo, ['play', ...playFlags(demo), manifest]));
   await lookAtThePod(demo);
 
-  await stage.run('Stop and remove the pod', () => gantry(demo, ['play', '--down', ...playFlags(demo), manifest]));
+  await stage.run('Stop and remove the pod (its grace period is 2 s)', () => gantry(demo, ['play', '--down', ...playFlags(demo), manifest]));
   await stage.run('Stop the daemon', () => daemon.stop());
 }
 
@@ -146,9 +146,9 @@ async function main(): Promise<number> {
   }
   await undo.disposeAsync().catch((error: unknown) => { failure ??= error; });
   const left = await lastingLeftovers(before, run, wasAlone && otherRuns(run).alive.length === 0);
-  await sweep(run);
+  await sweep(run); // by force, should the orderly way have failed
   if (failure === undefined) console.log(`\n${stage.summary()}\n`);
-  console.log(left.length === 0 ? 'Nothing is left behind.' : `Left behind, and removed now:\n  ${left.join('\n  ')}`);
+  console.log(left.length === 0 ? 'Nothing is left behind.' : `Left behind:\n  ${left.join('\n  ')}`);
   if (interrupted.signal.aborted) return 130;
   return failure === undefined && left.length === 0 ? 0 : 1;
 }

@@ -26,7 +26,7 @@ test('a missing, an additional, a misnamed and an overlong file are told', (t) =
   put('long.ts', `export async function long() {${'\n'.repeat(90)}}\n`);
   put('old.ts', '');
 
-  assert.deepEqual(problemsOf({ AService: ['Good', 'Watch', 'WrongName', 'Long', 'Gone'] }, folder), [
+  assert.deepEqual(problemsOf(['AService.Good', 'AService.Watch', 'AService.WrongName', 'AService.Long', 'AService.Gone'], folder), [
     'a-service/wrong-name.ts: does not export wrongName',
     'a-service/long.ts: 91 lines, at most 80',
     'a-service/gone.ts: missing, AService has Gone',

@@ -15,12 +15,13 @@ export function kebab(name: string): string {
   return name.replaceAll(/(?<!^)[A-Z]/g, '-$&').toLowerCase();
 }
 
-/** Everything that is wrong in a folder that has one folder a service, one line each. */
-export function problemsOf(services: Readonly<Record<string, readonly string[]>>, folder: string): string[] {
-  return Object.entries(services).flatMap(([service, rpcs]) => {
+/** What is wrong in a folder that has one folder a service, one line each; the RPCs read `Service.Rpc`. */
+export function problemsOf(rpcs: readonly string[], folder: string): string[] {
+  const byService = Map.groupBy(rpcs.map((rpc) => rpc.split('.') as [string, string]), ([service]) => service);
+  return [...byService].flatMap(([service, members]) => {
     const within = path.join(folder, kebab(service));
     const found = new Set(fs.readdirSync(within).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts')));
-    const problems = rpcs.flatMap((rpc) => {
+    const problems = members.flatMap(([, rpc]) => {
       const file = `${kebab(rpc)}.ts`;
       return found.delete(file) ? problemsIn(path.join(within, file), rpc) : [`${kebab(service)}/${file}: missing, ${service} has ${rpc}`];
     });
@@ -40,8 +41,8 @@ function problemsIn(file: string, rpc: string): string[] {
 }
 
 export function check(): string[] {
-  const { services } = factsOf(fs.readFileSync(path.join(repository, 'src/gen/cri.proto'), 'utf8'));
-  return problemsOf(Object.fromEntries(Object.entries(services).map(([service, rpcs]) => [service, Object.keys(rpcs)])), path.join(repository, 'src/face/cri'));
+  const { rpcs } = factsOf(fs.readFileSync(path.join(repository, 'src/gen/cri.proto'), 'utf8'));
+  return problemsOf(Object.keys(rpcs), path.join(repository, 'src/face/cri'));
 }
 
 if (import.meta.main) {

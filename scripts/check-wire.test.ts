@@ -24,24 +24,29 @@ test('the facts of a proto are its names, numbers and types', () => {
     Ask: [[1, 'name', 'string'], [2, 'kind', 'Ask.Kind'], [3, 'counts', 'map<string, int64>']],
     Answer: [[1, 'asks', 'repeated Ask'], [4, 'mood', 'Mood']],
   });
-  assert.deepEqual(published.services, { RuntimeService: { Version: ['Ask', 'Answer'], Watch: ['Ask', 'Answer', 'stream'] } });
+  assert.deepEqual(published.rpcs, { 'RuntimeService.Version': '(Ask) returns (Answer)', 'RuntimeService.Watch': '(Ask) returns (stream Answer)' });
   assert.deepEqual(published.enums, { 'Mood': { CALM: 0, LOUD: 1 }, 'Ask.Kind': { A: 0 } });
 });
 
 test('a renamed, renumbered, retyped, missing or additional thing is told', () => {
   assert.deepEqual(changed(published, published), []);
   assert.deepEqual(changed(published, edited('"name"', '"title"')), ['missing: Ask: string name = 1', 'not published: Ask: string title = 1']);
-  assert.deepEqual(changed(published, edited('[4,"mood"', '[5,"mood"')), ['missing: Answer: Mood mood = 4', 'not published: Answer: Mood mood = 5']);
-  assert.deepEqual(changed(published, edited('"repeated Ask"', '"Ask"')), ['missing: Answer: repeated Ask asks = 1', 'not published: Answer: Ask asks = 1']);
+  const renumbered = edited('[4,"mood"', '[5,"mood"');
+  assert.deepEqual(changed(published, renumbered), ['missing: Answer: Mood mood = 4', 'not published: Answer: Mood mood = 5']);
+  const single = edited('"repeated Ask"', '"Ask"');
+  assert.deepEqual(changed(published, single), ['missing: Answer: repeated Ask asks = 1', 'not published: Answer: Ask asks = 1']);
   assert.deepEqual(changed(published, edited(',"LOUD":1', '')), ['missing: enum Mood.LOUD = 1']);
-  assert.deepEqual(changed(published, edited('"Answer","stream"', '"Answer"')), ['missing: rpc RuntimeService.Watch(Ask, Answer, stream)', 'not published: rpc RuntimeService.Watch(Ask, Answer)']);
+  assert.deepEqual(changed(published, edited('stream Answer', 'Answer')), [
+    'missing: rpc RuntimeService.Watch(Ask) returns (stream Answer)', 'not published: rpc RuntimeService.Watch(Ask) returns (Answer)',
+  ]);
 });
 
 test('an older release needs its numbers and types, not its names', () => {
   assert.deepEqual(unreadable(published, edited('"name","string"', '"title","bytes"')), []);
   assert.deepEqual(unreadable(published, edited('"LOUD":1', '"NOISY":1')), []);
-  assert.deepEqual(unreadable(published, edited('map<string, int64>', 'map<string, string>')), ['Ask: map<string, int64> counts = 3: ours is map<string, string>']);
+  const stringMap = edited('map<string, int64>', 'map<string, string>');
+  assert.deepEqual(unreadable(published, stringMap), ['Ask: map<string, int64> counts = 3: ours is map<string, string>']);
   assert.deepEqual(unreadable(published, edited('[1,"name","string"],', '')), ['Ask: string name = 1: ours is absent']);
   assert.deepEqual(unreadable(published, edited('"LOUD":1', '"LOUD":2')), ['enum Mood.LOUD = 1: ours has no such number']);
-  assert.deepEqual(unreadable(published, edited('"Version"', '"Release"')), ['rpc RuntimeService.Version(Ask, Answer): ours is absent']);
+  assert.deepEqual(unreadable(published, edited('.Version"', '.Release"')), ['rpc RuntimeService.Version(Ask) returns (Answer): ours is absent']);
 });

@@ -47,6 +47,7 @@ test('with flagsFirst, what follows the first operand is left alone', () => {
 
 test('a wrong word is named', () => {
   assert.equal(refusal(['--foo', 'x']), 'unknown flag --foo');
+  assert.equal(refusal(['--timout', '1', 'x']), 'unknown flag --timout: did you mean timeout?');
   assert.equal(refusal(['-az', 'x']), 'unknown flag -z in -az');
   assert.equal(refusal(['-o', 'yaml', 'x']), '-o is one of table, json, not "yaml"');
   assert.equal(refusal(['--all=1', 'x']), '--all takes no value');

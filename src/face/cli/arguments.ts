@@ -1,4 +1,5 @@
 /** The command line as declared flags and operands. One declaration gives the parser, the errors and the help. */
+import { suggestion } from '../../base/config/nearest.ts';
 import { parseDuration } from './human.ts';
 
 export interface Flag {
@@ -95,7 +96,7 @@ export function parseArguments(argv: readonly string[], syntax: Syntax): Argumen
     } else if (word.startsWith('--')) {
       const [name = '', ...rest] = word.slice(2).split('=');
       const flag = syntax.flags.find((one) => one.name === name);
-      if (!flag) throw new UsageError(`unknown flag --${name}`);
+      if (!flag) throw new UsageError(`unknown flag --${name}${suggestion(name, syntax.flags.map((one) => one.name))}`);
       take(flag, `--${name}`, rest.length > 0 ? rest.join('=') : undefined);
     } else {
       takeShort(word);

@@ -11,7 +11,7 @@ export interface CommandContext {
 
 export interface Command extends Syntax {
   readonly name: string;
-  /** One line, for the list of commands. */
+  /** One line, for the list of commands: begins small, has no full stop. */
   readonly summary: string;
   /** `gantry ps [flags]`. */
   readonly usage: string;
@@ -39,7 +39,7 @@ export function helpText(command: Command): string {
   return [
     `Usage: ${command.usage}`,
     '',
-    `${command.summary}.`,
+    `${command.summary[0]!.toUpperCase()}${command.summary.slice(1)}.`,
     ...(command.details === undefined ? [] : ['', command.details]),
     '',
     'Flags:',

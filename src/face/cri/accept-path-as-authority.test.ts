@@ -5,8 +5,9 @@ import { acceptPathAsAuthority } from './accept-path-as-authority.ts';
 
 /** Codes of RFC 7541, appendix B, for what socket paths are made of here. */
 const huffman: Readonly<Record<string, string>> = {
-  '/': '011000', '-': '010110', '.': '010111', ':': '1011100', '0': '00000', '7': '011101', 'a': '00011', 'c': '00100', 'e': '00101', 'h': '100111',
-  'i': '00110', 'k': '1110101', 'n': '101010', 'o': '00111', 'r': '101100', 's': '01000', 't': '01001', 'u': '101101', 'y': '1111010', '~': '1111111111101', '#': '111111111010',
+  '/': '011000', '-': '010110', '.': '010111', ':': '1011100', '#': '111111111010', '~': '1111111111101', '0': '00000', '7': '011101',
+  'a': '00011', 'c': '00100', 'e': '00101', 'h': '100111', 'i': '00110', 'k': '1110101', 'n': '101010', 'o': '00111',
+  'r': '101100', 's': '01000', 't': '01001', 'u': '101101', 'y': '1111010',
 };
 
 function packed(bits: string): Buffer {
@@ -50,19 +51,25 @@ test('the name may be spelled out, raw and in Huffman code', () => {
 });
 
 test('other fields keep their slashes', () => {
-  const others = [field(0x44, raw('/runtime.v1/Version')), field(0x44, compressed('/runc')), field(0x40, raw('authority'), raw('/a')), field(0x40, compressed('host'), compressed('/a'))];
+  const others = [
+    field(0x44, raw('/runtime.v1/Version')), field(0x44, compressed('/runc')),
+    field(0x40, raw('authority'), raw('/a')), field(0x40, compressed('host'), compressed('/a')),
+  ];
 
   assert.deepEqual(patched(...others), Buffer.concat(others));
 });
 
 test('an authority is found behind indexed fields, size updates and long values', () => {
-  const before = [Buffer.from([0x83, 0x86, 0xff, 0x20]), Buffer.from([0x3f, 0xe1, 0x1f]), field(0x40, raw('x'), Buffer.concat([Buffer.from([0x7f, 0x81, 0x01]), Buffer.alloc(256, '/')]))];
+  const longValue = Buffer.concat([Buffer.from([0x7f, 0x81, 0x01]), Buffer.alloc(256, '/')]);
+  const before = [Buffer.from([0x83, 0x86, 0xff, 0x20]), Buffer.from([0x3f, 0xe1, 0x1f]), field(0x40, raw('x'), longValue)];
 
   assert.deepEqual(patched(...before, field(0x41, raw('/a'))), Buffer.concat([...before, field(0x41, raw('-a'))]));
 });
 
 test('a valid authority stays as it is', () => {
-  for (const authority of ['localhost', '%2Frun%2Fx.sock', '10.0.0.1:443']) assert.deepEqual(patched(field(0x41, raw(authority))), field(0x41, raw(authority)));
+  for (const authority of ['localhost', '%2Frun%2Fx.sock', '10.0.0.1:443']) {
+    assert.deepEqual(patched(field(0x41, raw(authority))), field(0x41, raw(authority)));
+  }
 });
 
 test('what follows a byte with a code over 15 bits stays as it is', () => {
@@ -73,7 +80,8 @@ test('what follows a byte with a code over 15 bits stays as it is', () => {
 });
 
 test('a truncated or nonsensical block is neither thrown over nor touched behind the flaw', () => {
-  for (const block of [[0x41], [0x41, 0x05, 0x2f], [0x41, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0x2f], [0x40, 0x0a, 0x3a], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff]]) {
+  const endless = [0x7f, 0xff, 0xff, 0xff, 0xff, 0xff];
+  for (const block of [[0x41], [0x41, 0x05, 0x2f], [0x41, ...endless, 0x2f], [0x40, 0x0a, 0x3a], [0xff, ...endless]]) {
     assert.deepEqual([...patched(Buffer.from(block))], block);
   }
 });

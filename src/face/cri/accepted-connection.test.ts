@@ -8,6 +8,7 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
+import type { ContainerEngine } from '../../engine/engine.ts';
 import { criClient } from './cri-client.fake.ts';
 import { fakeEngine } from './engine.fake.ts';
 import { maxHeaderBlockBytes } from './header-frames.ts';
@@ -56,8 +57,11 @@ test('so is one whose HPACK encoder compresses, indexes and repeats it', async (
   t.after(() => session.destroy());
 
   for (let i = 0; i < 300; i++) {
-    // grpc-timeout is new each time: it pushes :authority out of the table, and the encoder sends it as a literal again
-    const request = session.request({ ':method': 'POST', ':path': '/runtime.v1.RuntimeService/Version', ':authority': socketPath, 'content-type': 'application/grpc', 'te': 'trailers', 'grpc-timeout': `${10_000 + i}m`, 'x-filler': `${i}`.repeat(30) });
+    const request = session.request({
+      ':method': 'POST', ':path': '/runtime.v1.RuntimeService/Version', ':authority': socketPath, 'content-type': 'application/grpc', 'te': 'trailers',
+      // new each time: they push :authority out of the table, and the encoder sends it as a literal again
+      'grpc-timeout': `${10_000 + i}m`, 'x-filler': `${i}`.repeat(30),
+    });
     request.end(emptyMessage);
     const body = Buffer.concat(await request.toArray() as Buffer[]);
     assert.match(body.toString('latin1'), /gantry/);
@@ -66,7 +70,7 @@ test('so is one whose HPACK encoder compresses, indexes and repeats it', async (
 
 test('so is one that spells the name out and splits the block over CONTINUATION frames', async (t) => {
   const { socketPath } = await served(t);
-  const literal = (name: string, value: string): Buffer => Buffer.concat([Buffer.from([0, name.length]), Buffer.from(name), Buffer.from([value.length]), Buffer.from(value)]);
+  const literal = (name: string, value: string): Buffer => Buffer.from(`\0${String.fromCharCode(name.length)}${name}${String.fromCharCode(value.length)}${value}`);
   const block = Buffer.concat([
     Buffer.from([0x83, 0x86]), // :method POST, :scheme http
     literal(':path', '/runtime.v1alpha2.RuntimeService/Version'), literal(':authority', '/run/gantry/cri.sock'),
@@ -108,11 +112,12 @@ test('connections that talk nonsense, break off or hang up at once leave the ser
   const openFiles = async (): Promise<number> => (await fs.readdir('/proc/self/fd')).length;
   await answers(t, socketPath);
   const before = await openFiles();
+  const brokenHeaders = Buffer.concat([preface, frame(1, 4, 1, Buffer.from([0x41, 0xff, 0xff, 0xff, 0xff, 0xff]))]);
 
   await Promise.all(Array.from({ length: 150 }, (_, i) => new Promise<void>((resolve) => {
     const socket = net.connect(socketPath, () => {
       if (i % 3 === 0) socket.destroy();
-      else socket.end(i % 3 === 1 ? 'GET / HTTP/1.1\r\n\r\n' : Buffer.concat([preface, frame(1, 4, 1, Buffer.from([0x41, 0xff, 0xff, 0xff, 0xff, 0xff]))]));
+      else socket.end(i % 3 === 1 ? 'GET / HTTP/1.1\r\n\r\n' : brokenHeaders);
     });
     socket.on('error', () => {}).on('close', () => resolve()).resume();
   })));
@@ -123,7 +128,7 @@ test('connections that talk nonsense, break off or hang up at once leave the ser
 });
 
 test('GHSA-m425-mq94-257g: thousands of calls that are reset at once leave the server answering', async (t) => {
-  const waiting = (_id: string, _command: readonly string[], _timeout: number, { signal }: { signal: AbortSignal }): Promise<never> => new Promise((_resolve, reject) => {
+  const waiting: ContainerEngine['execSync'] = (_id, _command, _timeout, { signal }) => new Promise((_resolve, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
   const { socketPath, server } = await served(t, fakeEngine({ containers: { execSync: waiting } }).engine);

@@ -1,6 +1,6 @@
 /**
- * What surrounds every RPC: request id, deadline and cancellation as one signal, the count of calls in flight, the status of a failure
- * and one log line. The RPCs themselves only validate, ask the engine and shape the answer.
+ * What surrounds every RPC: request id, deadline and cancellation as one signal, the count of calls in flight, the status
+ * of a failure and one log line. The RPCs themselves only validate, ask the engine and shape the answer.
  */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
@@ -52,8 +52,8 @@ const idPrefix = randomBytes(3).toString('hex');
 let idCount = 0;
 
 /**
- * Answers one call: `answer` gets the decoded request and does the sending. Resolves to undefined when it succeeded, else to the status for
- * the caller; never rejects.
+ * Answers one call: `answer` gets the decoded request and does the sending. Resolves to undefined when it succeeded, else
+ * to the status for the caller; never rejects.
  */
 export async function conduct<Request extends object>(method: Method, call: ServerCall, deps: ConductDeps, rpc: {
   decode(): Request;
@@ -104,8 +104,16 @@ function decoded<Request>(method: Method, decode: () => Request): Request {
   }
 }
 
-function record(outcome: { log: Logger; method: Method; stages: Stages; subject: LogFields; failed: CallStatus | undefined; thrown: unknown }): void {
-  const { log, method, stages, subject, failed, thrown } = outcome;
+interface Outcome {
+  readonly log: Logger;
+  readonly method: Method;
+  readonly stages: Stages;
+  readonly subject: LogFields;
+  readonly failed: CallStatus | undefined;
+  readonly thrown: unknown;
+}
+
+function record({ log, method, stages, subject, failed, thrown }: Outcome): void {
   const ms = Math.round(stages.elapsedMs * 10) / 10;
   const slow = ms >= slowMs;
   const fields: LogFields = {

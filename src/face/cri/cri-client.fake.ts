@@ -21,8 +21,9 @@ export interface CriClient {
   close(): void;
 }
 
-type Raw = Record<string, (...args: unknown[]) => { cancel(): void }> & { close(): void };
 type Callback = (error: ServiceError | null, response: unknown) => void;
+type Method = (request: unknown, options?: CallOptions, done?: Callback) => { cancel(): void };
+type Raw = Record<string, Method> & { close(): void };
 
 export function criClient(socketPath: string, apiVersion: ApiVersion = 'v1', options: ClientOptions = {}): CriClient {
   const definition = Object.fromEntries(Object.entries(services).map(([name, method]) => [
@@ -36,12 +37,12 @@ export function criClient(socketPath: string, apiVersion: ApiVersion = 'v1', opt
   const start = (name: RpcName, request: unknown, callOptions: CallOptions): { cancel(): void; answer: Promise<never> } => {
     const { promise, resolve, reject } = Promise.withResolvers<never>();
     const done: Callback = (error, response) => (error === null ? resolve(response as never) : reject(error));
-    const call = (raw[name] as (request: unknown, options: CallOptions, done: Callback) => { cancel(): void }).call(raw, request, callOptions, done);
+    const call = (raw[name] as Method).call(raw, request, callOptions, done);
     return { cancel: () => call.cancel(), answer: promise };
   };
   return {
     call: (name, request, callOptions = {}) => start(name, request, callOptions).answer,
-    stream: (name, request) => (raw[name] as (request: unknown) => never).call(raw, request),
+    stream: (name, request) => (raw[name] as Method).call(raw, request) as never,
     cancellable,
     close: () => raw.close(),
   };

@@ -57,7 +57,7 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
     images: {
       pull: async () => 'sha256:pulled',
       list: async () => [only(Image, { id: 'sha256:listed', size: 2n ** 40n })],
-      status: async (image, verbose) => (image.image === 'absent' ? undefined : { image: only(Image, { id: image.image }), info: verbose ? info : {} }),
+      status: async ({ image }, verbose) => (image === 'absent' ? undefined : { image: only(Image, { id: image }), info: verbose ? info : {} }),
       remove: async () => {},
       fsInfo: async () => ({ images: [only(FilesystemUsage, { timestamp: 1n })], containers: [only(FilesystemUsage, { timestamp: 2n })] }),
       ...other.images,
@@ -65,7 +65,8 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
     node: {
       status: async (verbose) => ({
         status: only(RuntimeStatus, { conditions: [{ type: 'RuntimeReady', status: true, reason: '', message: '' }] }),
-        handlers: [only(RuntimeHandler, { name: 'crun' })], features: only(RuntimeFeatures, { supplementalGroupsPolicy: true }), info: verbose ? info : {},
+        handlers: [only(RuntimeHandler, { name: 'crun' })], features: only(RuntimeFeatures, { supplementalGroupsPolicy: true }),
+        info: verbose ? info : {},
       }),
       runtimeConfig: async () => only(RuntimeConfigResponse, { linux: { cgroupDriver: 1 } }),
       updatePodCidr: async () => {},
@@ -77,7 +78,8 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
 }
 
 function remembering(part: string, methods: object, asked: Asked[]): object {
-  return Object.fromEntries(Object.entries(methods).map(([name, method]: [string, (...args: unknown[]) => unknown]) => [name, (...args: unknown[]) => {
+  type Method = (...args: unknown[]) => unknown;
+  return Object.fromEntries(Object.entries(methods).map(([name, method]: [string, Method]): [string, Method] => [name, (...args) => {
     const ctx = args.find(isContext);
     asked.push({ what: `${part}.${name}`, args: ctx === undefined ? args : args.filter((arg) => arg !== ctx), ctx });
     return method(...args);

@@ -22,7 +22,8 @@ export class InFlight {
   enter(method: string, call: AbortController): void {
     const now = this.#byMethod.get(method) ?? 0;
     if (now >= this.#limit) {
-      throw failure('resource-exhausted', { act: method, why: `${now} such calls are being answered already; ask again when some are done` });
+      const why = `${now} such calls are being answered already; ask again when some are done`;
+      throw failure('resource-exhausted', { act: method, why });
     }
     this.#byMethod.set(method, now + 1);
     this.#calls.set(call, method);

@@ -69,7 +69,8 @@ test('a socket that somebody answers on is refused and left alone', async (t) =>
   const socketPath = path.join(await scratch(t), 'cri.sock');
   await listenAt(server(t), socketPath);
 
-  await assert.rejects(listenAt(server(t), socketPath), { kind: 'already-exists', message: `listen for CRI ${socketPath}: another process answers there; stop it or listen elsewhere` });
+  const message = `listen for CRI ${socketPath}: another process answers there; stop it or listen elsewhere`;
+  await assert.rejects(listenAt(server(t), socketPath), { kind: 'already-exists', message });
   assert.ok(await connects(socketPath));
 });
 
@@ -77,14 +78,16 @@ test('something that is no socket is refused and left alone', async (t) => {
   const socketPath = path.join(await scratch(t), 'cri.sock');
   await fs.writeFile(socketPath, 'precious');
 
-  await assert.rejects(listenAt(server(t), socketPath), { kind: 'failed-precondition', message: `listen for CRI ${socketPath}: there is something that is no socket; remove it or listen elsewhere` });
+  const message = `listen for CRI ${socketPath}: there is something that is no socket; remove it or listen elsewhere`;
+  await assert.rejects(listenAt(server(t), socketPath), { kind: 'failed-precondition', message });
   assert.equal(await fs.readFile(socketPath, 'utf8'), 'precious');
 });
 
 test('a path longer than the kernel takes is refused', async (t) => {
   const socketPath = path.join(await scratch(t), 'x'.repeat(100));
 
-  await assert.rejects(listenAt(server(t), socketPath), { kind: 'invalid-argument', message: `listen for CRI ${socketPath}: a socket's path has at most 107 bytes; choose a shorter one` });
+  const message = `listen for CRI ${socketPath}: a socket's path has at most 107 bytes; choose a shorter one`;
+  await assert.rejects(listenAt(server(t), socketPath), { kind: 'invalid-argument', message });
 });
 
 test('what takes the socket away spares one that replaced it', async (t) => {

@@ -18,7 +18,8 @@ const act = 'listen for CRI';
 export async function listenAt(server: net.Server, socketPath: string): Promise<() => Promise<void>> {
   const temporary = path.join(path.dirname(socketPath), `.${randomBytes(4).toString('hex')}`);
   if (Math.max(Buffer.byteLength(socketPath), Buffer.byteLength(temporary)) > longestSocketPath) {
-    throw failure('invalid-argument', { act, object: socketPath, why: `a socket's path has at most ${longestSocketPath} bytes; choose a shorter one` });
+    const why = `a socket's path has at most ${longestSocketPath} bytes; choose a shorter one`;
+    throw failure('invalid-argument', { act, object: socketPath, why });
   }
   await fs.mkdir(path.dirname(socketPath), { recursive: true, mode: 0o700 });
   await refuseWhatIsInUse(socketPath);
@@ -47,7 +48,8 @@ async function refuseWhatIsInUse(socketPath: string): Promise<void> {
   });
   if (found === undefined) return;
   if (!found.isSocket()) {
-    throw failure('failed-precondition', { act, object: socketPath, why: 'there is something that is no socket; remove it or listen elsewhere' });
+    const why = 'there is something that is no socket; remove it or listen elsewhere';
+    throw failure('failed-precondition', { act, object: socketPath, why });
   }
   if (await isAnswered(socketPath)) {
     throw failure('already-exists', { act, object: socketPath, why: 'another process answers there; stop it or listen elsewhere' });

@@ -24,7 +24,8 @@ test('each kind has its own status', () => {
 test('a failure tells its act, object and cause', () => {
   const inner = failure('unavailable', { act: 'reach registry', object: 'example.org', why: 'no route' });
 
-  assert.deepEqual(statusOf(during(inner, { act: 'pull image', object: 'example.org/web' })), { code: status.UNAVAILABLE, details: 'pull image example.org/web: reach registry example.org: no route' });
+  const outer = during(inner, { act: 'pull image', object: 'example.org/web' });
+  assert.deepEqual(statusOf(outer), { code: status.UNAVAILABLE, details: 'pull image example.org/web: reach registry example.org: no route' });
 });
 
 test('a reason that the kubelet knows comes first, under the code whose prefix it strips', () => {

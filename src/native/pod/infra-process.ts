@@ -20,7 +20,9 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
   const rootfs = join(bundle, 'rootfs');
   const cgroup = cgroupPathFor({ driver: deps.cgroups.driver, parent: cgroupParent, id: pod.id });
   const { net, ipc, uts } = pinnedNamespaces(deps.roots.state, pod.id);
-  mkdirSync(rootfs, { recursive: true, mode: 0o711 });
+  // The pause program runs as nobody: its root has to be open to it, its bundle only to be passed.
+  mkdirSync(bundle, { mode: 0o711 });
+  mkdirSync(rootfs, { mode: 0o755 });
   writeFileSync(join(bundle, 'config.json'), encodeSpec(buildInfraSpec({
     podId: pod.id,
     podConfig: pod.config,

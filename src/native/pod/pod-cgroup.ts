@@ -1,7 +1,11 @@
 import { cgroupParentPath } from '../../part/cgroup/cgroup-path.ts';
-import { createCgroup } from '../../part/cgroup/cgroup-tree.ts';
+import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
+import { createCgroup, removeCgroup, removeIfEmpty } from '../../part/cgroup/cgroup-tree.ts';
 import type { PodDeps } from './pod-deps.ts';
 import type { PodInTheMaking } from './run-pod.ts';
+
+/** Holds the cgroups of pods for which nobody named a parent; it goes with the last of them. */
+const ownParent = '/gantry';
 
 /**
  * The cgroup that the pod's containers go into, in the CRI's notation. The kubelet makes a pod's cgroup and names it; who names
@@ -14,7 +18,13 @@ export async function makeCgroup(deps: PodDeps, pod: PodInTheMaking): Promise<st
     cgroupParentPath(driver, asked); // refuses a parent that cannot be one
     return asked;
   }
-  const path = `/gantry/pod${pod.id}`;
+  const path = `${ownParent}/pod${pod.id}`;
   await deps.effects.make({ owner: pod.id, kind: 'cgroup', data: { path } }, () => createCgroup(layout, path));
   return path;
+}
+
+/** Undo of `cgroup`: what is in it goes too. */
+export async function removePodCgroup({ layout }: { readonly layout: CgroupLayout }, { path }: { path: string }): Promise<void> {
+  await removeCgroup(layout, path);
+  removeIfEmpty(layout, ownParent);
 }

@@ -2,11 +2,11 @@
 import { removeTree } from '../../host/files.ts';
 import { removeNamespaces } from '../../host/namespaces.ts';
 import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
-import { removeCgroup } from '../../part/cgroup/cgroup-tree.ts';
 import type { Attachment } from '../../part/cni/attachment.ts';
 import type { Cni } from '../../part/cni/network.ts';
 import type { Undo } from '../../part/store/effects.ts';
 import type { RuntimeEffect } from '../container/container-effects.ts';
+import { removePodCgroup } from './pod-cgroup.ts';
 import { removeShm } from './pod-files.ts';
 
 export function podUndos(deps: { cni: Cni; cgroups: { readonly layout: CgroupLayout }; removeFromRuntime(id: string, effect: RuntimeEffect): Promise<void> }): Readonly<Record<string, Undo>> {
@@ -15,7 +15,7 @@ export function podUndos(deps: { cni: Cni; cgroups: { readonly layout: CgroupLay
     'shm': removeShm,
     'namespaces': ({ directory }: { directory: string }) => removeNamespaces(directory),
     'network': (attachment: Attachment) => deps.cni.del(attachment),
-    'cgroup': ({ path }: { path: string }) => removeCgroup(deps.cgroups.layout, path),
+    'cgroup': (data: { path: string }) => removePodCgroup(deps.cgroups, data),
     'infra': (effect: RuntimeEffect, id: string) => deps.removeFromRuntime(id, effect),
   };
 }

@@ -104,6 +104,17 @@ export async function removeCgroup(layout: CgroupLayout, path: string): Promise<
   }
 }
 
+/** Removes the cgroup alone, from each hierarchy where nothing is in it. */
+export function removeIfEmpty(layout: CgroupLayout, path: string): void {
+  for (const mount of hierarchies(layout)) {
+    try {
+      rmdirSync(directoryOf(mount, path));
+    } catch (error) {
+      if (!['EBUSY', 'ENOTEMPTY', 'ENOENT'].some((code) => hasCode(error, code))) throw error;
+    }
+  }
+}
+
 /** False when something in it is busy. */
 function removeTree(root: string): boolean {
   let free = true;

@@ -56,7 +56,8 @@ export interface Cni {
    */
   add(attachment: Attachment, call?: CniCall): Promise<CniResult>;
   /**
-   * Detaches, with what ADD used; without the namespace when that is gone. Repeating is fine. A failed DEL is remembered and
+   * Detaches, with what ADD used; without the namespace when that is gone (do it before: the bridge plugin finds its
+   * masquerading rules through the interface inside). Repeating is fine. A failed DEL is remembered and
    * can be tried again. An attachment that nothing is known of is success, after an attempt with the present configuration.
    */
   del(attachment: Attachment, call?: Pick<CniCall, 'stages'>): Promise<void>;

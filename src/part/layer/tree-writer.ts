@@ -86,7 +86,7 @@ export class TreeWriter implements TarSink {
       if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) continue; // replaced by a later entry
       chmodSync(path, mode);
       utimesSync(path, seconds(mtime), seconds(mtime));
-      if (mtime.nanoseconds !== 0) setExactTime(name, mtime);
+      setExactTime(name, mtime);
     }
     return { bytes: this.#bytes, inodes: this.#inodes };
   }
@@ -127,7 +127,7 @@ export class TreeWriter implements TarSink {
       if ((entry.mode & (0o7000 | this.#umask)) !== 0) fchmodSync(fd, entry.mode);
       this.#setXattrs(name, entry);
       futimesSync(fd, seconds(entry.mtime), seconds(entry.mtime));
-      if (entry.mtime.nanoseconds !== 0) setExactTime(name, entry.mtime);
+      setExactTime(name, entry.mtime);
     } finally {
       closeSync(fd);
     }
@@ -316,12 +316,13 @@ function seconds(time: TarTime): number {
 
 function setTime(name: string, time: TarTime): void {
   lutimesSync(pathOf(name), seconds(time), seconds(time));
-  if (time.nanoseconds !== 0) setExactTime(name, time);
+  setExactTime(name, time);
 }
 
-// Node's times are doubles in seconds, good to a microsecond; this gives the last three digits too, where the name allows it.
+// Node's times are doubles in seconds, good to a microsecond, and it takes those before 1970 for the present. Where that is not good enough,
+// and the name allows it, libc sets them.
 function setExactTime(name: string, time: TarTime): void {
-  if (!isText(name)) return;
+  if ((time.nanoseconds === 0 && time.seconds >= 0) || !isText(name)) return;
   const nanoseconds = BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds);
   libc.utimensat(textPathOf(name), nanoseconds, nanoseconds);
 }

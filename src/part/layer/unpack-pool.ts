@@ -51,13 +51,14 @@ export class UnpackPool {
    * promised), failed-precondition (damaged or inconsistent), resource-exhausted (a limit, a full disk), cancelled.
    */
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
-    await this.#turn(request.signal);
-    return await this.#use((worker) => worker.unpack(request));
+    await this.#takeTurn(request.signal);
+    return await this.#withWorker((worker) => worker.unpack(request));
   }
 
   /** Writes the filesystem of `fd` to disk, on a worker. It does not wait for its turn: syncs are short and others wait for them. */
   async sync(fd: number): Promise<void> {
-    await this.#use((worker) => worker.sync(fd));
+    this.#busy++;
+    await this.#withWorker((worker) => worker.sync(fd));
   }
 
   /** Ends all workers at once; what they were doing fails. */
@@ -68,7 +69,7 @@ export class UnpackPool {
   }
 
   /** Waits until a worker may be taken; an aborted signal ends the waiting. */
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #takeTurn(signal: AbortSignal): Promise<void> {
     while (this.#busy >= this.#maxWorkers) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#waiting.push(resolve);
@@ -82,10 +83,11 @@ export class UnpackPool {
       if (signal.aborted) break;
     }
     if (signal.aborted) throw failure('cancelled', { act: 'unpack layer' });
+    this.#busy++;
   }
 
-  async #use<T>(work: (worker: UnpackWorker) => Promise<T>): Promise<T> {
-    this.#busy++;
+  /** Runs `work` with a worker, a resting one if there is, and gives the turn back. */
+  async #withWorker<T>(work: (worker: UnpackWorker) => Promise<T>): Promise<T> {
     let worker: UnpackWorker | undefined;
     try {
       worker = this.#idle.pop() ?? (await UnpackWorker.start());

@@ -49,7 +49,8 @@ export interface ExecSyncResult {
 
 /**
  * Runs the command and returns its exit code, whatever it is, with what it wrote. Output that a process left behind
- * holds open is waited for 100 ms. At the time-out (deadline-exceeded) or when the signal is aborted (cancelled) the command and
+ * holds open is waited for 100 ms; only runc, which copies the output itself, waits for that process until the time-out.
+ * At the time-out (deadline-exceeded) or when the signal is aborted (cancelled) the command and
  * all its descendants are killed first. A command that cannot be started is failed-precondition with the runtime's
  * sentence, also when the container does not run; a container that the runtime does not know is not-found.
  */

@@ -9,6 +9,7 @@ import { silentLogger } from '../../base/log.ts';
 import { createWithConmon } from './conmon.ts';
 import type { ConmonRequest, CreatedContainer } from './conmon.ts';
 import { hybridWrapper } from './hybrid-wrapper.ts';
+import { createInfraProcess } from './infra-process.ts';
 import { OciRuntime } from './oci-runtime.ts';
 
 const cgroupRoot = '/sys/fs/cgroup';
@@ -45,6 +46,8 @@ export interface ContainerWish {
   readonly stdin?: boolean;
   readonly stdinOnce?: boolean;
   readonly log?: boolean;
+  /** Made as a pod's infra process is. */
+  readonly infra?: boolean;
   readonly mounts?: readonly object[];
   readonly request?: Partial<ConmonRequest>;
 }
@@ -90,7 +93,7 @@ export class RuntimeBed {
     mkdirSync(bundle);
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(specOf(this.rootfs, cgroup, wish)));
     this.#ids.push(id);
-    const created = await createWithConmon({
+    const request: ConmonRequest = {
       conmon: findProgram('conmon')!,
       runtime: this.runtime,
       id,
@@ -104,7 +107,8 @@ export class RuntimeBed {
       cgroups: [],
       deadlineMs: 30_000,
       ...wish.request,
-    }, silentLogger);
+    };
+    const created = await (wish.infra === true ? createInfraProcess : createWithConmon)(request, silentLogger);
     return { ...created, id, bundle, logPath, cgroup };
   }
 

@@ -15,7 +15,7 @@ export interface InfraInput {
   readonly podId: string;
   readonly podConfig: PodSandboxConfig;
   readonly namespaces: NamespacePaths;
-  /** An empty directory: the mount points are made in it. */
+  /** An empty directory of mode 0755, since the process is not root: the mount points are made in it. */
   readonly rootfs: string;
   /** A static program of the host that does nothing but reap children (catatonit), and its arguments. */
   readonly program: string;

@@ -7,7 +7,7 @@ import { write } from '../io.ts';
 
 export const exec: Command = {
   name: 'exec',
-  summary: 'Run a command in a container, print what it wrote, exit with its code',
+  summary: 'run a command in a container, print what it wrote, exit with its code',
   usage: 'gantry exec [flags] CONTAINER COMMAND [ARGUMENT…]',
   details: 'Output comes when the command has ended, at most 16 MiB a stream. Flags stand before CONTAINER; all that follows belongs to the command.',
   flags: [

@@ -8,7 +8,7 @@ import type { Image } from '../../../gen/cri.ts';
 
 export const images: Command = {
   name: 'images',
-  summary: 'List the images on this node',
+  summary: 'list the images on this node',
   usage: 'gantry images [flags]',
   flags: [quietFlag, noTruncFlag, outputFlag],
   operands: [],

@@ -8,7 +8,7 @@ import { tableLines, type Cell } from '../table.ts';
 
 export const info: Command = {
   name: 'info',
-  summary: 'Print what this node can do: conditions, handlers, features, storage',
+  summary: 'print what this node can do: conditions, handlers, features, storage',
   usage: 'gantry info [flags]',
   flags: [outputFlag],
   operands: [],

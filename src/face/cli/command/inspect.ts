@@ -10,7 +10,7 @@ import { failure } from '../../../base/errors.ts';
 
 export const inspect: Command = {
   name: 'inspect',
-  summary: 'Print all that the runtime knows about a pod, container or image, as JSON',
+  summary: 'print all that the runtime knows about a pod, container or image, as JSON',
   usage: 'gantry inspect [flags] NAME',
   details: 'NAME is an id or its beginning, a pod (web, default/web), a container (client, web/client) or an image reference.',
   flags: [],

@@ -14,7 +14,7 @@ const statusEveryMs = 1000;
 
 export const logs: Command = {
   name: 'logs',
-  summary: 'Print what a container wrote',
+  summary: 'print what a container wrote',
   usage: 'gantry logs [flags] CONTAINER',
   details: "What came from stderr goes to stderr. A pod's name means its only running container.",
   flags: [

@@ -20,7 +20,7 @@ const largestManifest = 4 * 1024 * 1024;
 
 export const play: Command = {
   name: 'play',
-  summary: 'Run the pods of a Kubernetes manifest on this node, without a cluster',
+  summary: 'run the pods of a Kubernetes manifest on this node, without a cluster',
   usage: 'gantry play [flags] FILE|-',
   details: [
     'Runs Pod, Deployment and DaemonSet (one pod each), with ConfigMaps and Secrets from the same file. Everything is checked',

@@ -8,7 +8,7 @@ import { tableLines, type Cell } from '../table.ts';
 
 export const pods: Command = {
   name: 'pods',
-  summary: 'List pods, newest first',
+  summary: 'list pods, newest first',
   usage: 'gantry pods [flags]',
   flags: [quietFlag, noTruncFlag, outputFlag],
   operands: [],

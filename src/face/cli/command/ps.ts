@@ -9,7 +9,7 @@ import { tableLines, type Cell } from '../table.ts';
 
 export const ps: Command = {
   name: 'ps',
-  summary: 'List running containers, newest first',
+  summary: 'list running containers, newest first',
   usage: 'gantry ps [flags]',
   flags: [
     { name: 'all', short: 'a', help: 'also those that do not run' },

@@ -12,7 +12,7 @@ const pullDeadlineMs = 60 * 60 * 1000;
 
 export const pull: Command = {
   name: 'pull',
-  summary: 'Pull an image and print its id',
+  summary: 'pull an image and print its id',
   usage: 'gantry pull [flags] IMAGE',
   details: [
     'Without --creds the daemon uses the credentials that this node is configured with. A password on the command line',

@@ -12,7 +12,7 @@ type Found = FoundPod | FoundContainer | FoundImage;
 
 export const rm: Command = {
   name: 'rm',
-  summary: 'Remove containers, pods with all their containers, or images',
+  summary: 'remove containers, pods with all their containers, or images',
   usage: 'gantry rm [flags] NAME…',
   details: 'What still runs is refused without --force. An image is removed with all its tags.',
   flags: [{ name: 'force', short: 'f', help: 'kill what runs first' }],

@@ -8,7 +8,7 @@ import { printable, say, write } from '../io.ts';
 
 export const stop: Command = {
   name: 'stop',
-  summary: 'Stop containers, or pods with all their containers',
+  summary: 'stop containers, or pods with all their containers',
   usage: 'gantry stop [flags] NAME…',
   details: 'A container gets its stop signal, and after the grace period it is killed. Stopping what is stopped already is no error.',
   flags: [{ name: 'timeout', short: 't', value: 'DURATION', help: "grace period (default: the pod's own, or 10s)" }],

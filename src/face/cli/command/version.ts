@@ -5,7 +5,7 @@ import { messageJson } from '../proto-json.ts';
 
 export const version: Command = {
   name: 'version',
-  summary: 'Print the versions of this program and of the runtime at the socket',
+  summary: 'print the versions of this program and of the runtime at the socket',
   usage: 'gantry version [flags]',
   flags: [outputFlag],
   operands: [],

@@ -3,6 +3,7 @@
  * checked values, remembers which fields were asked for, and collects problems with their paths instead of throwing, so
  * that a person sees everything that is wrong at once.
  */
+import { suggestion } from '../../../base/config/nearest.ts';
 
 /** What is wrong, and what is merely left to the kubelet. */
 export class Findings {
@@ -142,7 +143,8 @@ export class Fields {
 
   /** To be called when all known fields were asked for: what is left was not understood. */
   end(): void {
-    for (const field of Object.keys(this.#object)) if (!this.#seen.has(field)) this.problem(field, 'gantry play does not know this field');
+    const unknown = Object.keys(this.#object).filter((field) => !this.#seen.has(field));
+    for (const field of unknown) this.problem(field, `gantry play does not know this field${suggestion(field, this.#seen)}`);
   }
 
   #items(field: string): unknown[] {

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { cliCommands } from './commands.ts';
+import { imageSpec } from './image-spec.ts';
+import { fakeRuntime, runCommand, type FakeRuntime } from './runtime.fake.ts';
+
+/** Pods shop/web with containers server and helper, and shop/db with db: all running. */
+async function populate(fake: FakeRuntime): Promise<void> {
+  const call = <T>(name: string, request: object) => fake.methods[name]!(request as never) as T;
+  for (const [pod, names] of [['web', ['server', 'helper']], ['db', ['db']]] as const) {
+    const sandboxConfig = { metadata: { name: pod, namespace: 'shop', uid: pod, attempt: 0 }, labels: {}, annotations: {}, logDirectory: path.dirname(fake.socket) };
+    const { podSandboxId } = call<{ podSandboxId: string }>('runPodSandbox', { config: sandboxConfig });
+    for (const name of names) {
+      const config = { metadata: { name, attempt: 0 }, image: { ...imageSpec('sha256:i'), userSpecifiedImage: 'r/x:1' }, labels: {}, annotations: { 'io.kubernetes.pod.terminationGracePeriod': '4' }, logPath: `${name}.log` };
+      const { containerId } = call<{ containerId: string }>('createContainer', { podSandboxId, config, sandboxConfig });
+      call('startContainer', { containerId });
+    }
+  }
+  fake.calls.length = 0;
+}
+
+test('every command explains itself, with an example of its own', async () => {
+  for (const { name, usage } of cliCommands) {
+    const { code, out } = await runCommand('/nowhere', [name, '--help']);
+
+    assert.equal(code, 0);
+    assert.ok(out.startsWith(`Usage: ${usage}\n`), name);
+    assert.match(out, new RegExp(`Examples?:\\n  gantry ${name}`));
+  }
+});
+
+test('a wrong command line is refused before anything is asked of the daemon', async () => {
+  assert.deepEqual(await runCommand('/nowhere', ['ps', '--fancy']), { code: 2, out: '', err: 'gantry ps: unknown flag --fancy, see gantry ps --help\n' });
+  assert.deepEqual(await runCommand('/nowhere', ['exec', 'web']), { code: 2, out: '', err: 'gantry exec: COMMAND is missing, see gantry exec --help\n' });
+  assert.equal((await runCommand('/nowhere', ['dance'])).code, 2);
+  assert.match((await runCommand('/nowhere', ['logs', '--since', 'tomorrow', 'x'])).err, /--since wants an age such as 10m/);
+});
+
+test('without a daemon the message says how to start it', async () => {
+  assert.deepEqual(await runCommand('/nowhere/x.sock', ['pods']), {
+    code: 1, out: '', err: 'gantry pods: no daemon answers at /nowhere/x.sock: start it with `gantry serve`, or name its socket with --socket\n',
+  });
+});
+
+test('lists are tables, ids or CRI messages in JSON', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  fake.addImage('localhost:5000/demo/busybox:1');
+
+  const table = (await runCommand(fake.socket, ['ps'])).out.split('\n');
+  assert.match(table[0]!, /^CONTAINER ID +NAME +POD +STATE +AGE +ATTEMPT +IMAGE$/);
+  assert.match(table[1]!, /^636f00000000\d +db +shop\/db +running +now +0 +r\/x:1$/);
+  assert.equal((await runCommand(fake.socket, ['ps', '-q', '--no-trunc', '--pod', 'db'])).out.trim().length, 64);
+  const { containers } = JSON.parse((await runCommand(fake.socket, ['ps', '-o', 'json'])).out) as { containers: { state: string; createdAt: string }[] };
+  assert.deepEqual([containers.length, containers[0]!.state, typeof containers[0]!.createdAt], [3, 'CONTAINER_RUNNING', 'string']);
+  assert.match((await runCommand(fake.socket, ['pods'])).out, /db +shop +ready +now +0 +-/);
+  assert.match((await runCommand(fake.socket, ['images'])).out, /^IMAGE +TAG +IMAGE ID +SIZE\nlocalhost:5000\/demo\/busybox +1 +\w{13} +1\.5 MB\n$/);
+});
+
+test('ps shows what runs, and with -a the rest too', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  await runCommand(fake.socket, ['stop', 'db/db']);
+
+  assert.equal((await runCommand(fake.socket, ['ps', '-q'])).out.split('\n').length - 1, 2);
+  assert.equal((await runCommand(fake.socket, ['ps', '-aq'])).out.split('\n').length - 1, 3);
+});
+
+test('exec hands on what the command wrote, and its code', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+
+  assert.deepEqual(await runCommand(fake.socket, ['exec', '--timeout', '1500ms', 'web/server', 'sh', '-c', 'x', '--help']), { code: 7, out: 'out\n', err: 'err\n' });
+  assert.deepEqual(fake.calls, ['exec sh -c x --help 2']);
+  assert.match((await runCommand(fake.socket, ['exec', '-it', 'web/server', 'sh'])).err, /interactive exec comes with the streaming server/);
+});
+
+test('pull prints the id, and takes credentials from the flag, from stdin or from the environment', async (t) => {
+  const fake = await fakeRuntime(t);
+  const credentials = () => [fake.pulls.at(-1)!.auth?.username, fake.pulls.at(-1)!.auth?.password];
+
+  const { code, out } = await runCommand(fake.socket, ['pull', 'r/x:1']);
+  assert.deepEqual([code, out.slice(0, 7), fake.pulls[0]!.auth], [0, 'sha256:', undefined]);
+  await runCommand(fake.socket, ['pull', '--creds', 'u:p:q', 'r/x:1']);
+  assert.deepEqual(credentials(), ['u', 'p:q']);
+  await runCommand(fake.socket, ['pull', '--creds', '-', 'r/x:1'], { stdin: 'me:secret\nmore\n' });
+  assert.deepEqual(credentials(), ['me', 'secret']);
+  await runCommand(fake.socket, ['pull', 'r/x:1'], { env: { GANTRY_CREDS: 'e:f' } });
+  assert.deepEqual(credentials(), ['e', 'f']);
+  assert.deepEqual(await runCommand(fake.socket, ['pull', '--creds', 'secretword', 'r/x:1']), { code: 2, out: '', err: 'gantry pull: --creds wants USER:PASSWORD, see gantry pull --help\n' });
+});
+
+test("a registry's words reach the terminal without its control characters", async (t) => {
+  const fake = await fakeRuntime(t);
+  fake.failures.set('pull r/x:1', 'denied \u001b[2Jby registry');
+
+  assert.equal((await runCommand(fake.socket, ['pull', 'r/x:1'])).err, 'gantry pull: pull image r/x:1: denied \\x1b[2Jby registry\n');
+});
+
+test('stop takes the grace period of the pod, or the one that was asked for', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+
+  assert.equal((await runCommand(fake.socket, ['stop', 'web/server', 'helper'])).out, 'web/server\nhelper\n');
+  await runCommand(fake.socket, ['stop', '--timeout', '0', 'shop/db']);
+  assert.deepEqual(fake.calls, ['stop server after 4', 'stop helper after 4', 'stop db after 0', 'stop pod db']);
+});
+
+test('one name that means nothing does not keep the others from being stopped', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+
+  assert.deepEqual(await runCommand(fake.socket, ['stop', 'nobody', 'web/server']), { code: 1, out: 'web/server\n', err: 'gantry stop: stop nobody: no pod or container has this name or id\n' });
+});
+
+test('rm refuses what runs or is used, and --force does not', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  fake.addImage('r/x:1');
+  for (const one of fake.containers.values()) one.imageRef = fake.images[0]!.id;
+
+  assert.match((await runCommand(fake.socket, ['rm', 'web/server'])).err, /remove container shop\/web\/server: it runs: stop it first, or use --force/);
+  assert.match((await runCommand(fake.socket, ['rm', 'shop/web'])).err, /remove pod shop\/web: it runs helper, server: stop it first/);
+  assert.match((await runCommand(fake.socket, ['rm', 'r/x:1'])).err, /remove image r\/x:1: container .* uses it: remove that first, or use --force/);
+  assert.deepEqual(fake.calls, []);
+  assert.equal((await runCommand(fake.socket, ['rm', '-f', 'web/server', 'shop/web', 'r/x:1'])).code, 0);
+  assert.deepEqual(fake.calls, ['rm server', 'stop pod web', 'rm pod web', `rmi ${fake.images[0]!.id}`]);
+});
+
+test('inspect finds pods, containers and images, and prints status and info', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  fake.addImage('r/x:1');
+  const kindOf = async (word: string) => (JSON.parse((await runCommand(fake.socket, ['inspect', word])).out) as { kind: string; info: unknown }).kind;
+
+  assert.deepEqual([await kindOf('shop/web'), await kindOf('helper'), await kindOf('r/x:1')], ['pod', 'container', 'image']);
+  assert.deepEqual((JSON.parse((await runCommand(fake.socket, ['inspect', 'shop/web'])).out) as { info: unknown }).info, { info: { pid: 7 } });
+});
+
+test('logs go to the stream they came from', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  await mkdir(fake.folder, { recursive: true });
+  await writeFile(path.join(fake.folder, 'server.log'), '2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stderr F two\n');
+
+  assert.deepEqual(await runCommand(fake.socket, ['logs', 'web/server']), { code: 0, out: 'one\n', err: 'two\n' });
+  assert.equal((await runCommand(fake.socket, ['logs', '-t', '-n1', 'server'])).err, '2026-01-01T00:00:01Z two\n');
+  assert.match((await runCommand(fake.socket, ['logs', 'helper'])).err, /the container wrote nothing yet, or its log was removed/);
+  assert.match((await runCommand(fake.socket, ['logs', 'web'])).err, /find container web: this may be container shop\/web\/\w+/);
+});
+
+test('version names both ends', async (t) => {
+  const fake = await fakeRuntime(t);
+
+  assert.match((await runCommand(fake.socket, ['version'])).out, /^client: +gantry 1\.2\.3 \(node .*\)\nruntime: +fake 9 \(CRI v1\)\n$/);
+});
+
+test('a call that the runtime does not offer is said so', async (t) => {
+  const fake = await fakeRuntime(t);
+
+  assert.match((await runCommand(fake.socket, ['info'])).err, /gantry info: ask for the status: the runtime at .* does not offer this call/);
+});
+
+test('an interrupted command ends with 130', async (t) => {
+  const fake = await fakeRuntime(t);
+  fake.methods['version'] = () => new Promise(() => {});
+
+  assert.deepEqual(await runCommand(fake.socket, ['version'], { signal: AbortSignal.abort() }), { code: 130, out: '', err: 'gantry version: interrupted\n' });
+});
