@@ -11,6 +11,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { removePods } from '../test/support/daemon.ts';
+import { beginOwnRun } from '../test/support/own-run.ts';
 import { fillWithContainers, idleCost, listContainers, memoryPerPod, podLife, type PodTimes } from './driver.ts';
 import { makeFloor, type Floor, type FloorTimes } from './floor.ts';
 import { startBenchImages, type BenchImages } from './images.ts';
@@ -102,13 +103,7 @@ async function measure(subjects: readonly Subject[], floor: Floor, images: Bench
   };
 }
 
-const options = readOptions();
-if (process.getuid?.() !== 0) throw new Error('the benchmark starts pods: run it as root');
-const undo = new AsyncDisposableStack();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void undo.disposeAsync().finally(() => process.exit(130)));
-}
-try {
+async function bench(options: Options, undo: AsyncDisposableStack): Promise<void> {
   progress('starting a registry, Gantry and the peer');
   const images = await startBenchImages();
   undo.defer(() => images.stop());
@@ -128,6 +123,21 @@ try {
   const facts = machineFacts();
   console.log(reportText(measured, facts, options.runtime));
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ facts, options, ...measured }, null, 2)}\n`);
+}
+
+const options = readOptions();
+if (process.getuid?.() !== 0) throw new Error('the benchmark starts pods: run it as root');
+const own = await beginOwnRun();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    progress('interrupted: cleaning up');
+    void own.sweep().finally(() => process.exit(130));
+  });
+}
+try {
+  await using undo = new AsyncDisposableStack();
+  await bench(options, undo);
 } finally {
-  await undo.disposeAsync();
+  for (const thing of await own.leftBehind()) progress(`left behind: ${thing}`);
+  await own.sweep();
 }

@@ -13,9 +13,8 @@ import { ContainerFilter, ImageSpec } from '../src/gen/cri.ts';
 import { message } from '../test/support/cri-messages.ts';
 import { startDaemon, type Daemon } from '../test/support/daemon.ts';
 import { busyboxImage, pushImage } from '../test/support/image.ts';
-import { lastingLeftovers, sweep, takeSnapshot } from '../test/support/leftovers.ts';
+import { beginOwnRun } from '../test/support/own-run.ts';
 import { startRegistry } from '../test/support/registry.ts';
-import { beginRun, markVariable, otherRuns } from '../test/support/test-run.ts';
 import { stages, type Stages } from './stage.ts';
 
 const repository = path.join(import.meta.dirname, '..');
@@ -115,6 +114,7 @@ async function logOf(demo: Demo, containerId: string, complete: (log: string) =>
   for (;;) {
     const log = await gantry(demo, ['logs', containerId]);
     if (complete(log)) return log;
+    demo.signal.throwIfAborted();
     if (Date.now() > until) throw new Error(`the client did not get its pages; its log:\n${log}`);
     await sleep(200);
   }
@@ -125,28 +125,22 @@ async function main(): Promise<number> {
     console.error('The demo starts containers and so needs root: sudo npm run demo');
     return 1;
   }
-  const run = beginRun();
-  const before = takeSnapshot();
-  const wasAlone = otherRuns(run).alive.length === 0;
-  Object.assign(process.env, { TMPDIR: run.dir, [markVariable]: run.mark });
+  const own = await beginOwnRun();
   const interrupted = new AbortController();
-  const interruption = new Promise<never>((_, reject) => interrupted.signal.addEventListener('abort', () => reject(new Error('interrupted'))));
-  interruption.catch(() => {});
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
 
-  const stage = stages(process.stdout);
+  const stage = stages(process.stdout, interrupted.signal);
   const undo = new AsyncDisposableStack();
   let failure: unknown;
   try {
-    await Promise.race([story(stage, undo, interrupted.signal), interruption]);
+    await story(stage, undo, interrupted.signal);
   } catch (error) {
     failure = error;
-    process.stdout.write('\n');
     console.error(interrupted.signal.aborted ? 'Interrupted: cleaning up.' : String(error instanceof Error ? error.message : error));
   }
   await undo.disposeAsync().catch((error: unknown) => { failure ??= error; });
-  const left = await lastingLeftovers(before, run, wasAlone && otherRuns(run).alive.length === 0);
-  await sweep(run); // by force, should the orderly way have failed
+  const left = await own.leftBehind();
+  await own.sweep(); // by force, should the orderly way have failed
   if (failure === undefined) console.log(`\n${stage.summary()}\n`);
   console.log(left.length === 0 ? 'Nothing is left behind.' : `Left behind:\n  ${left.join('\n  ')}`);
   if (interrupted.signal.aborted) return 130;

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 
 export interface Stages {
-  /** Says what begins, does it, and says how long it took. */
+  /** Says what begins, does it, and says how long it took. Begins nothing once the signal is aborted, but throws its reason. */
   run<T>(what: string, work: () => Promise<T>): Promise<T>;
   /** Lines that belong to the step before, indented. */
   show(text: string): void;
@@ -12,12 +12,13 @@ export interface Stages {
 
 type Style = 'bold' | 'dim' | 'green' | 'red';
 
-export function stages(output: NodeJS.WriteStream, env: NodeJS.ProcessEnv = process.env): Stages {
+export function stages(output: NodeJS.WriteStream, signal: AbortSignal, env: NodeJS.ProcessEnv = process.env): Stages {
   const coloured = output.isTTY && (env.NO_COLOR ?? '') === '';
   const paint = (style: Style, text: string): string => (coloured ? styleText(style, text, { validateStream: false }) : text);
   const done: { what: string; ms: number }[] = [];
   return {
     async run(what, work) {
+      signal.throwIfAborted();
       output.write(`${paint('bold', what)} … `);
       const began = performance.now();
       try {

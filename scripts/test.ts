@@ -6,8 +6,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { lastingLeftovers, sweep, takeSnapshot } from '../test/support/leftovers.ts';
-import { beginRun, markVariable, otherRuns, type TestRun } from '../test/support/test-run.ts';
+import { beginOwnRun, type OwnRun } from '../test/support/own-run.ts';
 import { gateLine, runGates } from './gates.ts';
 import { filesOf, runFiles, type Counts, type TierName } from './test-files.ts';
 
@@ -73,16 +72,8 @@ async function nodeTier(signal: AbortSignal): Promise<void> {
   delete process.env.RUNTIME;
 }
 
-async function removeDeadRuns(run: TestRun): Promise<void> {
-  for (const dead of otherRuns(run).dead) {
-    print(`removing what the killed test run ${dead.mark} left`);
-    await sweep(dead);
-  }
-}
-
-async function checkNothingIsLeft(before: ReturnType<typeof takeSnapshot>, run: TestRun, wasAlone: boolean): Promise<void> {
-  const alone = wasAlone && otherRuns(run).alive.length === 0;
-  const left = await lastingLeftovers(before, run, alone);
+async function checkNothingIsLeft(own: OwnRun): Promise<void> {
+  const left = await own.leftBehind();
   print(`--- left behind: ${left.length === 0 ? 'nothing' : `${left.length} things`}`);
   for (const thing of left) print(`  ${thing}`);
   add(left.length === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
@@ -101,7 +92,9 @@ async function main(): Promise<void> {
   const only = values.only as TierName | undefined;
   if (only !== undefined && !['unit', 'root', 'node'].includes(only)) throw new Error(`--only ${only}: there is unit, root and node`);
 
-  const run = beginRun();
+  const own = await beginOwnRun();
+  for (const mark of own.removed) print(`removed what the killed run ${mark} had left`);
+  process.env.NODE_COMPILE_CACHE = path.join(own.run.dir, 'compiled');
   const interrupted = new AbortController();
   let reason: string | undefined;
   const interrupt = (why: string): void => {
@@ -114,15 +107,10 @@ async function main(): Promise<void> {
   setTimeout(() => interrupt(`not finished after ${deadlineMs / 60_000} minutes`), deadlineMs).unref();
 
   try {
-    await removeDeadRuns(run);
-    const wasAlone = otherRuns(run).alive.length === 0;
-    const before = takeSnapshot();
-    // Every test's temporary folder, and so nearly everything it makes, lies in the run's folder and carries its mark.
-    Object.assign(process.env, { TMPDIR: run.dir, [markVariable]: run.mark, NODE_COMPILE_CACHE: path.join(run.dir, 'compiled') });
     await suite(only, interrupted.signal);
-    if (reason === undefined) await checkNothingIsLeft(before, run, wasAlone);
+    if (reason === undefined) await checkNothingIsLeft(own);
   } finally {
-    await sweep(run);
+    await own.sweep();
   }
   if (reason !== undefined && total.failed === 0) total.failed = 1;
   print(`took ${((Date.now() - began) / 1000).toFixed(0)} s`);

@@ -147,6 +147,18 @@ describe('namespaces in this process', { skip: process.getuid?.() === 0 ? false 
     assert.doesNotMatch(fs.readFileSync('/proc/self/mountinfo', 'utf8'), new RegExp(directory));
   });
 
+  test('removing namespaces that were never made, or half made, is fine', (t) => {
+    const directory = pinDirectory(t);
+    fs.mkdirSync(directory);
+    fs.writeFileSync(path.join(directory, 'net'), '');
+
+    removeNamespaces(directory);
+    removeNamespaces(directory);
+    removeNamespaces(path.join(directory, 'not', 'there'));
+
+    assert.equal(fs.existsSync(directory), false);
+  });
+
   test('late sysctls are written inside', async (t) => {
     const directory = pinDirectory(t);
     const pins = createNamespaces({ directory, ...all });

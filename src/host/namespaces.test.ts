@@ -5,7 +5,7 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 
 import { GantryError, isKind } from '../base/errors.ts';
-import { createNamespaces, isNamespace, removeNamespaces, splitSysctls, validateSysctls } from './namespaces.ts';
+import { createNamespaces, isNamespace, splitSysctls, validateSysctls } from './namespaces.ts';
 
 const own = { hostNetwork: false, hostIpc: false };
 
@@ -70,18 +70,6 @@ test('no namespace is made before the thread pool was primed, and no pin remains
   t.after(() => fs.rm(path.dirname(directory), { recursive: true }));
 
   assert.throws(() => createNamespaces({ directory, net: true, ipc: true, uts: true }), (error) => error instanceof GantryError && /primeThreadPool\(\) has not been awaited/.test(error.message));
-
-  await assert.rejects(fs.stat(directory), { code: 'ENOENT' });
-});
-
-test('removing namespaces that were never made, or half made, is fine', async (t) => {
-  const directory = await fs.mkdtemp(path.join(os.tmpdir(), 'gantry-ns-'));
-  t.after(() => fs.rm(directory, { recursive: true, force: true }));
-  await fs.writeFile(path.join(directory, 'net'), '');
-
-  removeNamespaces(directory);
-  removeNamespaces(directory);
-  removeNamespaces(path.join(directory, 'not', 'there'));
 
   await assert.rejects(fs.stat(directory), { code: 'ENOENT' });
 });

@@ -47,12 +47,17 @@ export async function primeThreadPool(): Promise<void> {
   primed = true;
 }
 
+function wantPrimed(): void {
+  if (!primed) throw failure('internal', { act: 'change namespace', why: 'primeThreadPool() has not been awaited yet' });
+}
+
 /**
  * Makes the namespaces asked for, brings `lo` up in a new network namespace, sets host name and sysctls, and pins each
  * to a file. All or nothing: after a failure no pin remains. Pins that exist already are already-exists, for only the
  * caller knows whether somebody lives in them. Wants root.
  */
 export function createNamespaces(request: NamespaceRequest): PinnedNamespaces {
+  wantPrimed();
   const wanted = kinds.filter((kind) => request[kind]);
   const pins = Object.fromEntries(wanted.map((kind) => [kind, path.join(request.directory, kind)])) as PinnedNamespaces;
   makePinFiles(request.directory, wanted);
@@ -138,7 +143,7 @@ function enter(pin: string, kind: Kind): void {
 
 /** Runs `work`, which leaves this thread's namespaces of the kinds named, and brings the thread back whatever happens. */
 function away<T>(wanted: readonly Kind[], work: () => T): T {
-  if (!primed) throw failure('internal', { act: 'change namespace', why: 'primeThreadPool() has not been awaited yet' });
+  wantPrimed();
   const home: { kind: Kind; fd: number }[] = [];
   try {
     for (const kind of wanted) home.push({ kind, fd: fs.openSync(ownNamespace(kind), 'r') });

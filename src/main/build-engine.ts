@@ -32,7 +32,7 @@ import { collectNetworkGarbage, recoverPods, undoUnfinishedPods } from '../nativ
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
-import { CpuRates } from '../part/cgroup/cpu-rate.ts';
+import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
@@ -56,7 +56,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const hostFacts = gatherHostFacts();
   for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
   const layout = detectCgroups();
-  const cgroups = { layout, driver: cgroupDriver(config.cgroup.driver, layout) };
+  const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
   const store = openStore(join(config.root, 'gantry.db'));
   const podRecords = store.table<PodRecord>('pod');
@@ -64,10 +64,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const handlers = buildHandlers({ settings: config.runtime, stateDir: config.state, cgroups, log });
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
-  const cpuRates = new CpuRates();
   const usage = new UsageMeter();
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
-  const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, cpuRates, hostFacts, bootId, roots };
+  const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, bootId, roots };
 
   const images = createImageEngine({
     root: config.root,

@@ -3,8 +3,6 @@ import { failure, hasCode } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
-import { cgroupPathFor } from '../../part/cgroup/cgroup-path.ts';
-import type { CgroupPlace } from '../../part/cgroup/cgroup-path.ts';
 import { buildContainerSpec } from '../../part/spec/build-container-spec.ts';
 import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
@@ -20,14 +18,14 @@ import { containerState } from './container-state.ts';
 export interface BuiltSpec {
   readonly spec: OciSpec;
   readonly identity: Identity;
-  readonly cgroup: CgroupPlace;
+  readonly cgroupsPath: string;
 }
 
 /** Gathers what the pure spec pipeline wants to know (the user in the image, devices, profiles, namespaces) and runs it. */
 export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<BuiltSpec> {
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
-  const cgroup = cgroupPathFor({ driver: deps.cgroups.driver, parent: pod.cgroupParent, id });
+  const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
   const [identity, devices, allDevices, localhostSeccomp] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
@@ -42,7 +40,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     identity,
     namespaces: namespacesOf(deps, { pod, security }),
     rootfs,
-    cgroupsPath: cgroup.cgroupsPath,
+    cgroupsPath,
     hostname: pod.hostname,
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
     facts: deps.hostFacts,
@@ -50,7 +48,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     hostDevices: allDevices,
     localhostSeccomp,
   });
-  return { spec, identity, cgroup };
+  return { spec, identity, cgroupsPath };
 }
 
 function namespacesOf(deps: ContainerDeps, { pod, security }: { pod: ContainerInTheMaking['pod']; security: LinuxContainerSecurityContext | undefined }): NamespacePaths {

@@ -7,9 +7,7 @@ import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import type { ExitWatch } from '../../part/oci/exit-watch.ts';
-import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
-import type { CgroupDriver } from '../../part/cgroup/cgroup-path.ts';
-import type { CpuRates } from '../../part/cgroup/cpu-rate.ts';
+import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { ImageCatalog } from '../image/image-catalog.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { ExitSignals } from './exit-signals.ts';
@@ -29,8 +27,7 @@ export interface ContainerDeps {
   /** Where conmon puts exit files. */
   readonly exitDir: string;
   readonly exitWatch: ExitWatch;
-  readonly cgroups: { readonly driver: CgroupDriver; readonly layout: CgroupLayout };
-  readonly cpuRates: CpuRates;
+  readonly cgroups: Cgroups;
   /** The pods that containers live in. */
   readonly pods: { get(id: string): PodPlace | undefined; all(): PodPlace[] };
   /** CreateContainer calls in flight, by natural key. */

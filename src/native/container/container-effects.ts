@@ -1,7 +1,8 @@
 /** The undo of every lasting effect of a container, by kind. Each may be repeated and takes a half-made effect for what it is. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failure, hasCode } from '../../base/errors.ts';
 import { removeTree } from '../../host/files.ts';
-import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
-import { killCgroup, removeCgroup } from '../../part/cgroup/cgroup-tree.ts';
+import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import { conmonOf } from '../../part/oci/conmon.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
@@ -14,7 +15,7 @@ export interface RuntimeEffect {
   readonly bundle: string;
 }
 
-export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: { readonly layout: CgroupLayout }; exitWatch: { forget(id: string): void } }): Readonly<Record<string, Undo>> {
+export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: Cgroups; exitWatch: { forget(id: string): void } }): Readonly<Record<string, Undo>> {
   return {
     'bundle': ({ path }: { path: string }) => removeTree(path),
     'writable-layer': ({ path }: { path: string }) => removeWritableLayer(path),
@@ -24,19 +25,34 @@ export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: { rea
 }
 
 /**
- * Ends what a runtime holds of a container: its record, its processes (with a shared PID namespace some outlive the first one),
- * its cgroup, and the conmon of a create that never finished.
+ * Ends what a runtime holds of a container. conmon goes first, so that a create that nobody waits for any more does not go on behind
+ * our back; then the runtime's record, the processes (with a shared PID namespace some outlive the first one) and the cgroup.
  */
-export async function removeFromRuntime(deps: { handlers: RuntimeHandlers; cgroups: { readonly layout: CgroupLayout }; exitWatch: { forget(id: string): void } }, id: string, { handler, cgroup, bundle }: RuntimeEffect): Promise<void> {
+export async function removeFromRuntime(deps: { handlers: RuntimeHandlers; cgroups: Cgroups; exitWatch: { forget(id: string): void } }, id: string, { handler, cgroup, bundle }: RuntimeEffect): Promise<void> {
+  await endMonitor(bundle);
   await deps.handlers.get(handler).delete(id, { force: true });
-  await killCgroup(deps.cgroups.layout, cgroup);
-  await removeCgroup(deps.cgroups.layout, cgroup);
-  endMonitor(bundle);
+  await deps.cgroups.kill(cgroup);
+  await deps.cgroups.remove(cgroup);
   deps.exitWatch.forget(id);
 }
 
-/** conmon ends by itself when its container has; one that waits for a create that will never come is told to. */
-function endMonitor(bundle: string): void {
+const monitorDeadlineMs = 2000;
+
+/** By the time of a container's end its conmon has written log and exit file, and is about to go by itself. */
+async function endMonitor(bundle: string): Promise<void> {
   const conmon = conmonOf(bundle);
-  if (conmon !== undefined && processAlive(conmon)) process.kill(conmon.pid, 'SIGKILL');
+  const deadline = performance.now() + monitorDeadlineMs;
+  while (conmon !== undefined && processAlive(conmon)) {
+    if (performance.now() > deadline) throw failure('deadline-exceeded', { act: 'end conmon', object: String(conmon.pid), why: `it is still there ${monitorDeadlineMs / 1000} s after SIGKILL` });
+    signalKill(conmon.pid);
+    await sleep(2);
+  }
+}
+
+function signalKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!hasCode(error, 'ESRCH')) throw error;
+  }
 }

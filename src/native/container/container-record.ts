@@ -28,7 +28,7 @@ export interface ContainerRecord {
   readonly stopSignal: Signal;
   /** Absolute; empty when the container has no log. */
   readonly logPath: string;
-  /** Its cgroup's path in every hierarchy. */
+  /** linux.cgroupsPath of its spec. */
   readonly cgroup: string;
   /** Nanoseconds since the epoch. */
   readonly createdAt: bigint;

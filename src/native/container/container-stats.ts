@@ -1,6 +1,5 @@
 import { matchesLabels } from '../../base/label-selector.ts';
 import type { ContainerStats, ContainerStatsFilter, FilesystemUsage } from '../../gen/cri.ts';
-import { readCgroupStats } from '../../part/cgroup/cgroup-stats.ts';
 import { upperDir } from '../../part/snapshot/overlay.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
@@ -10,11 +9,11 @@ import { cpuUsage, ioUsage, memoryUsage, swapUsage } from './cri-usage.ts';
 
 /** What the container uses now. One that does not run has only its writable layer left to count. */
 export function containerStats(deps: ContainerDeps, record: ContainerRecord): ContainerStats {
-  const stats = stateWord(record) === 'running' ? readCgroupStats(deps.cgroups.layout, record.cgroup) : undefined;
-  const rate = stats?.cpu === undefined ? undefined : deps.cpuRates.rate(record.id, stats.at, stats.cpu.usageNs);
+  const measured = stateWord(record) === 'running' ? deps.cgroups.measure(record.cgroup) : undefined;
+  const stats = measured?.stats;
   return {
     attributes: { id: record.id, metadata: record.config.metadata, labels: record.config.labels, annotations: record.config.annotations },
-    cpu: stats === undefined ? undefined : cpuUsage(stats, rate),
+    cpu: stats === undefined ? undefined : cpuUsage(stats, measured?.nanoCores),
     memory: stats === undefined ? undefined : memoryUsage(stats),
     writableLayer: writableLayer(deps, record),
     swap: stats === undefined ? undefined : swapUsage(stats),

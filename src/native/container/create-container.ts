@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
 import { during, failure } from '../../base/errors.ts';
 import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
-import type { ContainerConfig } from '../../gen/cri.ts';
+import { ContainerConfig } from '../../gen/cri.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
 import { buildSpec } from './build-spec.ts';
@@ -80,12 +79,17 @@ function findSame(deps: ContainerDeps, pod: PodPlace, config: ContainerConfig): 
   const key = containerKey(pod.id, config);
   const existing = deps.records.all().find((other) => other.podId === pod.id && containerKey(other.podId, other.config) === key);
   if (existing === undefined) return undefined;
-  if (stateWord(existing) === 'created' && isDeepStrictEqual(existing.config, config)) return existing;
+  if (stateWord(existing) === 'created' && sameConfig(existing.config, config)) return existing;
   throw failure('already-exists', {
     act: 'create container',
     object: `${config.metadata?.name} (attempt ${config.metadata?.attempt ?? 0})`,
     why: `the pod has one of this name and attempt: ${existing.id}, ${stateWord(existing)}; remove it or give the next attempt number`,
   });
+}
+
+/** Compared as messages: a config that was read back from the store lacks the members that were undefined. */
+function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
+  return Buffer.from(ContainerConfig.encode(one).finish()).equals(ContainerConfig.encode(other).finish());
 }
 
 function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; process: CreatedProcesses }): void {
@@ -103,7 +107,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     user: containerUser(made.built.identity),
     stopSignal: effectiveStopSignal(config, image.config),
     logPath: made.logPath,
-    cgroup: made.built.cgroup.path,
+    cgroup: made.built.cgroupsPath,
     createdAt: BigInt(Date.now()) * 1_000_000n,
     process: made.process.container,
     monitor: made.process.conmon,

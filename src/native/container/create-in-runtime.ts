@@ -23,7 +23,7 @@ export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: 
   writeFileSync(join(bundle, 'config.json'), encodeSpec(made.built.spec), { mode: 0o600 });
   if (made.logPath !== '') await mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 });
   const runtime = deps.handlers.get(pod.handler);
-  return await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroup.path, bundle } }, () =>
+  return await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroupsPath, bundle } }, () =>
     createWithConmon({
       conmon: deps.conmonPath,
       runtime,

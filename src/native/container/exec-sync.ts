@@ -1,6 +1,5 @@
 import { failure } from '../../base/errors.ts';
 import type { CallContext, ExecResult } from '../../engine/engine.ts';
-import { listPids } from '../../part/cgroup/cgroup-tree.ts';
 import { execOutputLimit, execSync } from '../../part/oci/exec-sync.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
@@ -24,7 +23,7 @@ export async function execSyncInContainer(deps: ContainerDeps, record: Container
     timeoutMs: Math.max(0, request.timeoutSeconds) * 1000,
     maxBytes: execOutputLimit,
     directory: bundle,
-    containerPids: () => listPids(deps.cgroups.layout, record.cgroup),
+    containerPids: () => deps.cgroups.pids(record.cgroup),
     signal: ctx.signal,
   }));
 }

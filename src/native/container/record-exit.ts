@@ -1,5 +1,4 @@
 import { messageOf } from '../../base/errors.ts';
-import { readOomKills } from '../../part/cgroup/cgroup-stats.ts';
 import { wasOomKilled } from '../../part/oci/oom-killed.ts';
 import { unknownExitCode } from '../../part/oci/exit-watch.ts';
 import type { Exit } from '../../part/oci/exit-watch.ts';
@@ -18,7 +17,6 @@ export async function recordExit(deps: ContainerDeps, id: string, exit: Exit): P
   updateRecord(deps, id, { exit: end });
   deps.exitWatch.forget(id);
   deps.killedByUs.delete(id);
-  deps.cpuRates.forget(id);
   deps.log.info('container ended', { container: id, pod: record.podId, name: record.config.metadata?.name, exitCode: end.code, reason: end.reason });
   deps.exits.announce(id);
   await freeRuntime(deps, record);
@@ -34,7 +32,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
   if (exit.monitorLost) return { code: exit.code, at: exit.at, reason: 'Unknown', message: lostMessage };
   const oomKilled = wasOomKilled({
     exitCode: exit.code,
-    oomKills: readOomKills(deps.cgroups.layout, record.cgroup),
+    oomKills: deps.cgroups.oomKills(record.cgroup),
     bundle: containerPaths(deps.roots, record.id).bundle,
     killedByUs: deps.killedByUs.has(record.id),
   });

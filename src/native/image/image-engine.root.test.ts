@@ -289,11 +289,16 @@ test('images are there after a restart, without a pull', { skip }, async (t) => 
 
   const store = openStore(join(root, 'gantry.db'));
   t.after(() => store.close());
-  const again = createImageEngine({ root, store, log: silentLogger, usedBy: () => [], containerFilesystems: async () => [] });
+  let users: string[] = [];
+  const again = createImageEngine({ root, store, log: silentLogger, usedBy: () => users, containerFilesystems: async () => [] });
   await again.recover();
 
   assert.equal(again.resolve(id).layers.length, 2);
   rmSync(again.resolve(id).layers[1] ?? '', { recursive: true });
+  users = ['c1'];
+  await again.recover();
+  assert.equal(readdirSync(join(root, 'layers')).length, 1, 'the root of a container is not taken away');
+  users = [];
   await again.recover();
   assert.deepEqual(await again.list(undefined), [], 'an image that lost a layer is forgotten, not half there');
   assert.deepEqual(readdirSync(join(root, 'layers')), []);

@@ -1,6 +1,6 @@
 /**
- * Work that several callers share: the second caller of a key joins the first. A caller that goes away stops waiting; when the
- * last has gone the work is aborted, and a caller who comes after that starts it afresh.
+ * Work that several callers share: the second caller of a key joins the first. A caller that goes away stops waiting; the last one to
+ * go aborts the work and sees it undone, and a caller who comes after that starts it afresh.
  */
 import { failure } from '../../base/errors.ts';
 
@@ -25,7 +25,10 @@ export class SharedWork<T> {
       return await Promise.race([shared.result, gone.promise]);
     } finally {
       signal.removeEventListener('abort', leave);
-      if (--shared.waiting === 0) this.#end(key, shared);
+      if (--shared.waiting === 0) {
+        this.#end(key, shared);
+        await shared.result.catch(() => {}); // done, or aborted just now and being undone
+      }
     }
   }
 

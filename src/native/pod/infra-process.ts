@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { cgroupPathFor } from '../../part/cgroup/cgroup-path.ts';
 import { createInfraProcess } from '../../part/oci/infra-process.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import { buildInfraSpec } from '../../part/spec/build-infra-spec.ts';
@@ -18,7 +17,7 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
   if (!sharesPidNamespace(pod.config)) return undefined;
   const bundle = podPaths(deps.roots.state, pod.id).infra;
   const rootfs = join(bundle, 'rootfs');
-  const cgroup = cgroupPathFor({ driver: deps.cgroups.driver, parent: cgroupParent, id: pod.id });
+  const cgroupsPath = deps.cgroups.containerPath(cgroupParent, pod.id);
   const { net, ipc, uts } = pinnedNamespaces(deps.roots.state, pod.id);
   // The pause program runs as nobody: its root has to be open to it, its bundle only to be passed.
   mkdirSync(bundle, { mode: 0o711 });
@@ -30,11 +29,11 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
     rootfs,
     program: deps.pausePath,
     args: basename(deps.pausePath) === 'catatonit' ? ['-P'] : [], // its pause mode; other pause programs take no argument
-    cgroupsPath: cgroup.cgroupsPath,
+    cgroupsPath,
     hostname: hostnameOf(pod),
     facts: deps.hostFacts,
   })), { mode: 0o600 });
-  return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroup.path, bundle } }, async () => {
+  return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroupsPath, bundle } }, async () => {
     const runtime = deps.handlers.get(pod.handler);
     const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: createDeadlineMs }, deps.log);
     await runtime.start(pod.id);

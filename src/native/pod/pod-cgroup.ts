@@ -1,6 +1,5 @@
-import { cgroupParentPath } from '../../part/cgroup/cgroup-path.ts';
-import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
-import { createCgroup, removeCgroup, removeIfEmpty } from '../../part/cgroup/cgroup-tree.ts';
+import { createCgroup, removeIfEmpty } from '../../part/cgroup/cgroup-tree.ts';
+import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { PodDeps } from './pod-deps.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 
@@ -15,7 +14,7 @@ export async function makeCgroup(deps: PodDeps, pod: PodInTheMaking): Promise<st
   const asked = pod.config.linux?.cgroupParent ?? '';
   const { driver, layout } = deps.cgroups;
   if (asked !== '' || driver === 'systemd') {
-    cgroupParentPath(driver, asked); // refuses a parent that cannot be one
+    deps.cgroups.podPath(asked); // refuses a parent that cannot be one
     return asked;
   }
   const path = `${ownParent}/pod${pod.id}`;
@@ -24,7 +23,7 @@ export async function makeCgroup(deps: PodDeps, pod: PodInTheMaking): Promise<st
 }
 
 /** Undo of `cgroup`: what is in it goes too. */
-export async function removePodCgroup({ layout }: { readonly layout: CgroupLayout }, { path }: { path: string }): Promise<void> {
-  await removeCgroup(layout, path);
-  removeIfEmpty(layout, ownParent);
+export async function removePodCgroup(cgroups: Cgroups, { path }: { path: string }): Promise<void> {
+  await cgroups.remove(path);
+  removeIfEmpty(cgroups.layout, ownParent);
 }

@@ -1,9 +1,7 @@
 /** The parts that the pod recipes are made of; main builds them. */
 import type { Logger } from '../../base/log.ts';
 import type { SingleFlight } from '../../base/single-flight.ts';
-import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
-import type { CgroupDriver } from '../../part/cgroup/cgroup-path.ts';
-import type { CpuRates } from '../../part/cgroup/cpu-rate.ts';
+import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Cni } from '../../part/cni/network.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
@@ -35,8 +33,7 @@ export interface PodDeps {
   readonly conmonPath: string;
   /** Where conmon puts exit files. */
   readonly exitDir: string;
-  readonly cgroups: { readonly driver: CgroupDriver; readonly layout: CgroupLayout };
-  readonly cpuRates: CpuRates;
+  readonly cgroups: Cgroups;
   /** A static program that does nothing but reap (catatonit); run where a pod shares one PID namespace. */
   readonly pausePath: string;
   readonly isReady: (record: PodRecord) => boolean;

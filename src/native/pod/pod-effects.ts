@@ -1,7 +1,7 @@
 /** The undo of every lasting effect of a pod, by kind. Each may be repeated and takes a half-made effect for what it is. */
 import { removeTree } from '../../host/files.ts';
 import { removeNamespaces } from '../../host/namespaces.ts';
-import type { CgroupLayout } from '../../part/cgroup/cgroup-layout.ts';
+import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Attachment } from '../../part/cni/attachment.ts';
 import type { Cni } from '../../part/cni/network.ts';
 import type { Undo } from '../../part/store/effects.ts';
@@ -9,7 +9,7 @@ import type { RuntimeEffect } from '../container/container-effects.ts';
 import { removePodCgroup } from './pod-cgroup.ts';
 import { removeShm } from './pod-files.ts';
 
-export function podUndos(deps: { cni: Cni; cgroups: { readonly layout: CgroupLayout }; removeFromRuntime(id: string, effect: RuntimeEffect): Promise<void> }): Readonly<Record<string, Undo>> {
+export function podUndos(deps: { cni: Cni; cgroups: Cgroups; removeFromRuntime(id: string, effect: RuntimeEffect): Promise<void> }): Readonly<Record<string, Undo>> {
   return {
     'pod-directory': ({ path }: { path: string }) => removeTree(path),
     'shm': removeShm,

@@ -2,8 +2,6 @@ import { readFileSync } from 'node:fs';
 import { matchesLabels } from '../../base/label-selector.ts';
 import type { NetworkInterfaceUsage, NetworkUsage, PodSandboxStats, PodSandboxStatsFilter } from '../../gen/cri.ts';
 import { inNetworkNamespace } from '../../host/namespaces.ts';
-import { cgroupParentPath } from '../../part/cgroup/cgroup-path.ts';
-import { readCgroupStats } from '../../part/cgroup/cgroup-stats.ts';
 import { cpuUsage, ioUsage, memoryUsage } from '../container/cri-usage.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podInterface } from './pod-network.ts';
@@ -15,13 +13,14 @@ export function podStats(deps: PodDeps, record: PodRecord): PodSandboxStats {
   const attributes = { id: record.id, metadata: record.config.metadata, labels: record.config.labels, annotations: record.config.annotations };
   const containers = deps.containers.statsOf(record.id);
   if (!deps.isReady(record)) return { attributes, linux: undefined, windows: undefined };
-  const stats = record.cgroupParent === '' ? undefined : readCgroupStats(deps.cgroups.layout, cgroupParentPath(deps.cgroups.driver, record.cgroupParent));
-  const rate = stats?.cpu === undefined ? undefined : deps.cpuRates.rate(record.id, stats.at, stats.cpu.usageNs);
+  // Without a parent of its own (systemd, and nobody named a slice) there is no cgroup that is the pod's alone.
+  const measured = record.cgroupParent === '' ? undefined : deps.cgroups.measure(deps.cgroups.podPath(record.cgroupParent));
+  const stats = measured?.stats;
   const at = stats?.at ?? BigInt(Date.now()) * 1_000_000n;
   return {
     attributes,
     linux: {
-      cpu: stats === undefined ? undefined : cpuUsage(stats, rate),
+      cpu: stats === undefined ? undefined : cpuUsage(stats, measured?.nanoCores),
       memory: stats === undefined ? undefined : memoryUsage(stats),
       network: networkUsage(deps, record, at),
       process: stats?.pids === undefined ? undefined : { timestamp: at, processCount: { value: stats.pids.processes } },

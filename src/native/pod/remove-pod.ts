@@ -17,7 +17,6 @@ export async function removePod(deps: PodDeps, id: string, ctx: CallContext): Pr
     } catch (error) {
       throw during(error, { act: 'remove pod', object: podName(record.config) });
     }
-    deps.cpuRates.forget(record.id);
     deps.records.delete(record.id);
   });
 }

@@ -8,10 +8,11 @@
  * `prevResult`. Neither is ever changed, so an unreadable one was being written when the machine stopped, and counts as absent.
  */
 import { open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import * as path from 'node:path';
 
 import { hasCode } from '../../base/errors.ts';
-import { makePrivateDir, syncDirectory } from '../../host/files.ts';
+import { makePrivateDir } from '../../host/files.ts';
 import type { Attachment, AttachmentKey } from './attachment.ts';
 import type { RawResult } from './cni-result.ts';
 import type { CniVersion } from './cni-version.ts';
@@ -51,12 +52,8 @@ export class AttachmentCache {
       throw error;
     }
     return async () => {
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
-      syncDirectory(this.#directory);
+      await syncAndClose(file);
+      await syncAndClose(await open(this.#directory, 'r'));
     };
   }
 
@@ -88,6 +85,15 @@ export class AttachmentCache {
 
   #path({ containerId, ifName }: AttachmentKey, suffix: string): string {
     return path.join(this.#directory, `${containerId}:${ifName}${suffix}`);
+  }
+}
+
+/** In the thread pool: a disk may take its time, and the plugins are at work meanwhile. */
+async function syncAndClose(file: FileHandle): Promise<void> {
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

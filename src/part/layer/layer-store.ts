@@ -85,7 +85,7 @@ export class LayerStore {
   /** The absolute directory of a stored layer; not-found when it isn't stored. */
   directoryOf(diffId: Digest): string {
     const record = this.get(diffId);
-    if (record === undefined) throw failure('not-found', { act: 'find layer', object: diffId });
+    if (record === undefined) throw failure('not-found', { act: 'find layer', object: diffId, why: 'it is not on this node: pull the image again' });
     return join(this.#layers, record.name);
   }
 

@@ -4,14 +4,15 @@
  * CVE-2025-47290). All calls are synchronous; this runs on a worker thread only.
  */
 import {
-  chmodSync, chownSync, closeSync, constants, fchmodSync, fchownSync, futimesSync, lchownSync, linkSync, lstatSync, lutimesSync, mkdirSync, openSync, readdirSync,
+  chmodSync, chownSync, closeSync, constants, fchmodSync, fchownSync, futimesSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, readdirSync,
   rmdirSync, statSync, symlinkSync, unlinkSync, utimesSync, writeSync,
 } from 'node:fs';
 import { failure, GantryError, hasCode, messageOf } from '../../base/errors.ts';
 import type { ErrorKind } from '../../base/errors.ts';
 import { libc } from '../../host/libc.ts';
-import { baseOf, bytesOf, isText, normalName, parentOf, pathOf, textPathOf } from './entry-path.ts';
-import { opaqueXattr, parseWhiteout } from './overlay-whiteouts.ts';
+import { deviceNumber, seconds, setExactTime, setOpaque, setTime, setXattrs } from './entry-attributes.ts';
+import { baseOf, bytesOf, normalName, parentOf, pathOf, textPathOf } from './entry-path.ts';
+import { parseWhiteout } from './overlay-whiteouts.ts';
 import { badArchive, quoteName } from './tar-header.ts';
 import type { TarEntry, TarTime } from './tar-header.ts';
 import type { TarSink } from './tar-reader.ts';
@@ -125,7 +126,7 @@ export class TreeWriter implements TarSink {
       // The order matters: writing and chown clear setuid bits and file capabilities.
       if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);
       if ((entry.mode & (0o7000 | this.#umask)) !== 0) fchmodSync(fd, entry.mode);
-      this.#setXattrs(name, entry);
+      setXattrs(name, entry);
       futimesSync(fd, seconds(entry.mtime), seconds(entry.mtime));
       setExactTime(name, entry.mtime);
     } finally {
@@ -136,14 +137,14 @@ export class TreeWriter implements TarSink {
   #adoptRoot(entry: TarEntry): void {
     if (entry.type !== 'directory') throw badArchive('the root of a layer must be a directory');
     chownSync('/', entry.uid, entry.gid);
-    this.#setXattrs('', entry);
+    setXattrs('', entry);
     this.#directories.set('', { mode: entry.mode, mtime: entry.mtime });
   }
 
   #makeDirectory(name: string, entry: TarEntry): void {
     if (!this.#isDirectory(name)) this.#newDirectory(name);
     lchownSync(pathOf(name), entry.uid, entry.gid); // also when 0: the parent's setgid bit may have given another group
-    this.#setXattrs(name, entry);
+    setXattrs(name, entry);
     this.#known.add(name);
     this.#directories.set(name, { mode: entry.mode, mtime: entry.mtime });
   }
@@ -196,7 +197,7 @@ export class TreeWriter implements TarSink {
   #makeSymlink(name: string, entry: TarEntry): void {
     this.#replacing(name, () => symlinkSync(bytesOf(entry.linkName), pathOf(name)));
     lchownSync(pathOf(name), entry.uid, entry.gid);
-    this.#setXattrs(name, entry);
+    setXattrs(name, entry);
     setTime(name, entry.mtime);
     this.#count(0);
   }
@@ -206,7 +207,7 @@ export class TreeWriter implements TarSink {
     this.#replacing(name, () => libc.mknod(textPathOf(name), kind | 0o600, deviceNumber(entry.major, entry.minor)));
     lchownSync(pathOf(name), entry.uid, entry.gid);
     chmodSync(pathOf(name), entry.mode); // no symlink: we have just made it
-    this.#setXattrs(name, entry);
+    setXattrs(name, entry);
     setTime(name, entry.mtime);
     this.#count(0);
   }
@@ -262,20 +263,6 @@ export class TreeWriter implements TarSink {
     this.#known.add('');
   }
 
-  #setXattrs(name: string, entry: TarEntry): void {
-    if (entry.xattrs === undefined) return;
-    for (const [key, value] of entry.xattrs) {
-      if (!isKeptXattr(key)) continue;
-      try {
-        libc.lsetxattr(textPathOf(name), key, value, 0);
-      } catch (error) {
-        // Some filesystems have no user attributes or ACLs; a missing capability would break a program, so that is an error.
-        if (hasCode(error, 'ENOTSUP') && !key.startsWith('security.')) continue;
-        throw error;
-      }
-    }
-  }
-
   #count(bytes: number): void {
     this.#bytes += bytes;
     this.#inodes += 1;
@@ -295,41 +282,6 @@ export class TreeWriter implements TarSink {
       throw failure(kindOfWriteError(error), { act: 'unpack entry', object: quoteName(this.#current?.name ?? ''), why, cause: error });
     }
   }
-}
-
-/**
- * Attributes that mean something in a container. `trusted.` ones are the host's (among them overlayfs's own, which could point a
- * mount elsewhere), SELinux labels are this node's to choose.
- */
-function isKeptXattr(key: string): boolean {
-  if (key.startsWith('user.')) return !key.startsWith('user.overlay.');
-  return key === 'security.capability' || key === 'system.posix_acl_access' || key === 'system.posix_acl_default';
-}
-
-function setOpaque(directory: string): void {
-  libc.lsetxattr(textPathOf(directory), opaqueXattr, Buffer.from('y'), 0);
-}
-
-function seconds(time: TarTime): number {
-  return time.seconds + time.nanoseconds / 1e9;
-}
-
-function setTime(name: string, time: TarTime): void {
-  lutimesSync(pathOf(name), seconds(time), seconds(time));
-  setExactTime(name, time);
-}
-
-// Node's times are doubles in seconds, good to a microsecond, and it takes those before 1970 for the present. Where that is not good enough,
-// and the name allows it, libc sets them.
-function setExactTime(name: string, time: TarTime): void {
-  if ((time.nanoseconds === 0 && time.seconds >= 0) || !isText(name)) return;
-  const nanoseconds = BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds);
-  libc.utimensat(textPathOf(name), nanoseconds, nanoseconds);
-}
-
-// The kernel's "huge" encoding, as makedev(3) of glibc.
-function deviceNumber(major: number, minor: number): bigint {
-  return BigInt(minor & 0xff) | (BigInt(major) << 8n) | (BigInt(minor & ~0xff) << 12n);
 }
 
 function kindOfWriteError(error: unknown): ErrorKind {

@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { extname, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { failure } from '../../base/errors.ts';
+import { failure, messageOf } from '../../base/errors.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
 import type { ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
 
@@ -128,10 +128,10 @@ class UnpackWorker {
   }
 
   private constructor() {
-    this.#thread = new Worker(workerFile, { name: 'unpack', resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 } });
+    this.#thread = new Worker(workerFile, { name: 'unpack', execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 512 } });
     this.#thread.unref();
     this.#thread.on('message', (message: FromWorker) => this.#receive(message));
-    this.#thread.on('error', (cause) => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker failed', cause })));
+    this.#thread.on('error', (cause) => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: `the unpack worker failed: ${messageOf(cause)}`, cause })));
     this.#thread.on('exit', () => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker ended' })));
   }
 

@@ -23,6 +23,7 @@ import { answerFailure } from './registry-answer.ts';
 /** distribution's own limit for manifests. */
 const largestManifest = 4 << 20;
 const mostRedirects = 5;
+const largestDiscard = 64 << 10;
 
 /** A manifest or index as received, its digest checked. */
 export interface ReceivedManifest {
@@ -105,7 +106,7 @@ export class RegistrySession {
     if (response.statusCode === 401) {
       const renewed = await this.#renew(response, used, ask.signal);
       if (renewed !== undefined) {
-        response.destroy();
+        discard(response);
         used = renewed;
         response = await this.#follow(url, ask.headers, used, ask.signal);
       }
@@ -123,7 +124,7 @@ export class RegistrySession {
       const response = await this.#connections.send({ url, headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': 'gantry', ...(own ? { authorization } : {}) }, signal });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
-      response.destroy();
+      discard(response);
       url = this.#redirected(url, location);
     }
     throw failure('unavailable', { act: 'follow redirects of', object: this.host, why: `there are more than ${mostRedirects}` });
@@ -152,7 +153,7 @@ export class RegistrySession {
       if (i === origins.length - 1) return origin;
       try {
         const response = await this.#connections.send({ url: new URL(`${origin}/v2/`), headers: {}, signal });
-        response.destroy();
+        discard(response);
         return origin;
       } catch (error) {
         if (!isNotTls(error) && !isKind(error, 'unavailable')) throw error;
@@ -183,4 +184,10 @@ export class RegistrySession {
     const canBasic = challenges.some(({ scheme }) => scheme === 'basic') && credentials.kind === 'basic';
     return canBasic && this.#authorization === undefined ? basicAuthorization(credentials.username, credentials.password) : undefined;
   }
+}
+
+/** Done with an answer: a short body is read to its end, so that the connection can be used again. */
+function discard(response: IncomingMessage): void {
+  if (Number(response.headers['content-length'] ?? NaN) <= largestDiscard) response.resume();
+  else response.destroy();
 }

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isKind } from '../../base/errors.ts';
+import { logPathOf } from './log-path.ts';
+
+test('a log lies in the pod\'s log directory', () => {
+  assert.equal(logPathOf({ logDirectory: '/var/log/pods/p' }, { logPath: 'web/0.log' }), '/var/log/pods/p/web/0.log');
+});
+
+test('without a directory or a path there is no log', () => {
+  assert.equal(logPathOf({ logDirectory: '' }, { logPath: 'web/0.log' }), '');
+  assert.equal(logPathOf({ logDirectory: '/var/log/pods/p' }, { logPath: '' }), '');
+});
+
+test('CVE-2025-0750: a log path never leaves the pod\'s log directory', () => {
+  for (const logPath of ['../other/0.log', 'a/../../b', '/etc/passwd', 'a\0b']) {
+    assert.throws(() => logPathOf({ logDirectory: '/var/log/pods/p' }, { logPath }), (error) => isKind(error, 'invalid-argument') && /config\.log_path/.test(String(error)), JSON.stringify(logPath));
+  }
+});

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { isKind } from '../../base/errors.ts';
+import { mountOverlay, removeWritableLayer, unmountOverlay } from './overlay.ts';
+import type { OverlaySnapshot } from './overlay.ts';
+
+function snapshotIn(t: TestContext, layers: readonly Record<string, string>[]): OverlaySnapshot {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-overlay-'));
+  const directories = layers.map((files, n) => {
+    const directory = join(folder, 'layers', String(n));
+    mkdirSync(directory, { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+    return directory;
+  });
+  const snapshot = { writableDir: join(folder, 'w'), mountpoint: join(folder, 'm'), layers: directories };
+  t.after(() => {
+    unmountOverlay(snapshot.mountpoint);
+    rmSync(folder, { recursive: true });
+  });
+  return snapshot;
+}
+
+test('the topmost layer wins, and what is written goes to the writable layer only', (t) => {
+  const snapshot = snapshotIn(t, [{ both: 'top' }, { both: 'bottom', below: 'here' }]);
+
+  mountOverlay(snapshot);
+  writeFileSync(join(snapshot.mountpoint, 'new'), 'written');
+
+  assert.equal(readFileSync(join(snapshot.mountpoint, 'both'), 'utf8'), 'top');
+  assert.equal(readFileSync(join(snapshot.mountpoint, 'below'), 'utf8'), 'here');
+  assert.equal(readFileSync(join(snapshot.writableDir, 'upper/new'), 'utf8'), 'written');
+  assert.equal(existsSync(join(snapshot.layers[0]!, 'new')), false);
+});
+
+test('what was written is there again after a second mount', (t) => {
+  const snapshot = snapshotIn(t, [{ a: 'a' }]);
+  mountOverlay(snapshot);
+  writeFileSync(join(snapshot.mountpoint, 'new'), 'kept');
+  unmountOverlay(snapshot.mountpoint);
+
+  mountOverlay(snapshot);
+
+  assert.equal(readFileSync(join(snapshot.mountpoint, 'new'), 'utf8'), 'kept');
+});
+
+test('unmounting and removing may be repeated', async (t) => {
+  const snapshot = snapshotIn(t, []);
+  mountOverlay(snapshot);
+
+  for (let times = 0; times < 2; times++) {
+    unmountOverlay(snapshot.mountpoint);
+    await removeWritableLayer(snapshot.writableDir);
+  }
+
+  assert.equal(existsSync(snapshot.mountpoint), false);
+  assert.equal(existsSync(snapshot.writableDir), false);
+});
+
+test('a layer that is gone is named, and nothing is mounted', (t) => {
+  const snapshot = snapshotIn(t, [{}]);
+  rmSync(snapshot.layers[0]!, { recursive: true });
+
+  assert.throws(() => mountOverlay(snapshot), (error) => isKind(error, 'not-found') && /its layer .*layers\/0 is gone/.test(String(error)));
+
+  assert.equal(existsSync(snapshot.mountpoint), false);
+});
