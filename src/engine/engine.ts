@@ -8,6 +8,8 @@
  * Rules for every method:
  * - The same call repeated joins the one in flight or gets the finished result (the kubelet retries).
  * - Lists, statuses and stats answer from memory and small local reads; they never wait for another call's work.
+ * - What `pods.list` and `containers.list` return is never changed: the same object again means the same content, so that a face
+ *   may keep what it made of it.
  * - A cancelled `ctx.signal` ends the waiting, never leaves work half done: what began is completed or undone.
  */
 import type {

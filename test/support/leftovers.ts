@@ -34,15 +34,19 @@ export function takeSnapshot(): Snapshot {
 }
 
 /**
- * What is there now, was not there before, and is ours: named with the run's mark or, where `alone` (no other run was alive,
- * so nobody else makes such names), named after Gantry. Processes are ours by their environment, arguments or mounts.
+ * What is there now, was not there before, and is ours: named with the run's mark or, where `alone` (no other run and no other
+ * Gantry is alive, so nobody else makes such names), named after Gantry; of a cgroup in that case also that nothing lives in
+ * it. Processes are ours by their environment, arguments or mounts. Of folders in folders the outermost is given.
  */
 export function leftovers(before: Snapshot, run: TestRun, alone: boolean): string[] {
   const after = takeSnapshot();
-  const isOurs = (text: string): boolean => mentions(text, run) || (alone && /gantry/i.test(text));
-  const things = (Object.keys(after) as (keyof Snapshot)[]).flatMap((kind) =>
-    [...after[kind]].filter((text) => !before[kind].has(text) && isOurs(text) && text !== run.dir).map((text) => `${kind} ${text}`),
-  );
+  const byName = alone && foreignDaemons(run).length === 0;
+  const isOurs = (kind: keyof Snapshot, text: string): boolean =>
+    mentions(text, run) || (byName && /gantry/i.test(text) && !(kind === 'cgroup' && isPopulated(text)));
+  const things = (Object.keys(after) as (keyof Snapshot)[]).flatMap((kind) => {
+    const found = [...after[kind]].filter((text) => !before[kind].has(text) && text !== run.dir && isOurs(kind, text));
+    return found.filter((text) => !found.includes(path.dirname(text))).map((text) => `${kind} ${text}`);
+  });
   return [...processesOf(run).map(({ pid, command }) => `process ${pid} ${command}`), ...things];
 }
 
@@ -95,6 +99,13 @@ export function processesOf(run: TestRun): RunProcess[] {
   return [...ours].map((pid) => ({ pid, command: commandOf(pid) }));
 }
 
+/** Gantry daemons that are not this run's: a node's own, or one that a person started. */
+function foreignDaemons(run: TestRun): number[] {
+  const ours = new Set(processesOf(run).map(({ pid }) => pid));
+  const pids = entries('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+  return pids.filter((pid) => !ours.has(pid) && /gantry\.[jt]s serve/.test(commandOf(pid)));
+}
+
 function isProcessOf(run: TestRun, pid: number, ourNamespace: string): boolean {
   if (textOf(`/proc/${pid}/environ`).includes(`${markVariable}=${run.mark}`)) return true;
   if (mentions(textOf(`/proc/${pid}/cmdline`).replaceAll('\0', '/'), run)) return true;
@@ -103,7 +114,7 @@ function isProcessOf(run: TestRun, pid: number, ourNamespace: string): boolean {
 }
 
 function commandOf(pid: number): string {
-  return textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 160);
+  return textOf(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 200);
 }
 
 async function endProcesses(run: TestRun): Promise<void> {
@@ -137,6 +148,12 @@ function cgroupFolders(): string[] {
   };
   walk('/sys/fs/cgroup');
   return found;
+}
+
+/** True when a process lives in this cgroup or below it. */
+function isPopulated(folder: string): boolean {
+  if (textOf(path.join(folder, 'cgroup.procs')).trim() !== '') return true;
+  return readFolder(folder).some((entry) => entry.isDirectory() && isPopulated(path.join(folder, entry.name)));
 }
 
 function removeCgroup(folder: string): void {

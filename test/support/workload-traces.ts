@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Daemon } from './daemon.ts';
+import { removePods, type Daemon } from './daemon.ts';
 import { processesOf } from './leftovers.ts';
 import { eventually } from './workload.ts';
 
@@ -32,7 +32,16 @@ export function tracesOf(daemon: Daemon): string[] {
 
 /** Throws unless every trace of pods goes away within some seconds (a kernel takes its time with namespaces). */
 export async function assertNoTraces(daemon: Daemon): Promise<void> {
-  await eventually(() => assert.deepEqual(tracesOf(daemon), []), 5000);
+  await eventually(() => {
+    const traces = tracesOf(daemon);
+    if (traces.length > 0) assert.fail(`${traces.length} things are left:\n${traces.slice(0, 40).join('\n')}`);
+  }, 5000);
+}
+
+/** Removes every pod through the daemon; then there must be no trace of any. */
+export async function assertRemovalLeavesNothing(daemon: Daemon): Promise<void> {
+  await removePods(daemon.client);
+  await assertNoTraces(daemon);
 }
 
 function files(daemon: Daemon): string[] {
@@ -66,17 +75,18 @@ function processes(daemon: Daemon): string[] {
 }
 
 function cgroups({ network }: Daemon, ids: ReadonlySet<string>): string[] {
-  const found: string[] = [];
+  const found = new Set<string>();
   const walk = (folder: string): void => {
     for (const name of foldersIn(folder)) {
       const child = path.join(folder, name);
       // A cgroup parent belongs to whoever named it, as to the kubelet; what is below it was made for the pod.
-      if (ids.has(name) || ids.has(name.replace(/^pod/, '')) || (child.includes(`/${network.name}/`) && child.split('/').length > 7)) found.push(`cgroup ${child}`);
+      const isBelowParent = new RegExp(`/${network.name}/[^/]+/`).test(child);
+      if (isBelowParent || ids.has(name.replace(/^pod/, ''))) found.add(`cgroup ${child.replace(/^\/sys\/fs\/cgroup\/[^/]+/, '')}`);
       walk(child);
     }
   };
   walk('/sys/fs/cgroup');
-  return found;
+  return [...found];
 }
 
 function foldersIn(folder: string): string[] {

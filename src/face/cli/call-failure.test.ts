@@ -19,6 +19,8 @@ test('each status becomes a kind and a sentence', () => {
   assert.equal(told(status.UNKNOWN, ''), 'internal: start container web: the runtime gave no reason (gRPC status UNKNOWN)');
 });
 
-test('a runtime that names act and object itself is not repeated', () => {
+test('a runtime that names the act itself is not repeated', () => {
   assert.equal(told(status.INTERNAL, 'start container web: exec format error'), 'internal: start container web: exec format error');
+  assert.equal(told(status.INTERNAL, 'start container 8f3c: start container x in pod y: crun: no: file'), 'internal: start container web: crun: no: file');
+  assert.equal(told(status.INTERNAL, 'start container 8f3c failed'), 'internal: start container web: start container 8f3c failed');
 });

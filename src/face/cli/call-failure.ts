@@ -23,13 +23,16 @@ export interface FailedCall {
   readonly socket: string;
 }
 
-/** What a failed call says to a person. A daemon that already names the act and the object is not repeated. */
+/** What a failed call says to a person. */
 export function callFailure(error: ServiceError, call: FailedCall): GantryError {
-  const kind = kinds[error.code] ?? 'internal';
-  const said = sentence(error, call);
-  const act = call.object === undefined ? call.act : `${call.act} ${call.object}`;
-  if (said.startsWith(`${act}: `)) return failure(kind, { act, why: said.slice(act.length + 2), cause: error });
-  return failure(kind, { act, why: said, cause: error });
+  const { act, object } = call;
+  return failure(kinds[error.code] ?? 'internal', { act, ...(object === undefined ? {} : { object }), why: withoutAct(sentence(error, call), act), cause: error });
+}
+
+/** A daemon that names the attempted act itself (`start container 8f3c…: no space`) is not repeated; the person knows it by another name. */
+function withoutAct(said: string, act: string): string {
+  const end = said.indexOf(': ');
+  return end > 0 && (said.startsWith(`${act} `)) ? withoutAct(said.slice(end + 2), act) : said;
 }
 
 function sentence(error: ServiceError, call: FailedCall): string {

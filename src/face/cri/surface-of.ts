@@ -5,6 +5,7 @@
 import type { ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation, sendUnaryData } from '@grpc/grpc-js';
 import { failure } from '../../base/errors.ts';
 import { conduct } from './conduct.ts';
+import { listEncoders } from './encode-list.ts';
 import type { ConductDeps, Method } from './conduct.ts';
 import type { ApiVersion, RpcCall } from './rpc.ts';
 
@@ -72,7 +73,7 @@ function streamed(method: Method, wire: Definition, rpc: Rpc, deps: ConductDeps)
 }
 
 function encoded(method: Method, wire: Definition, message: object, limit: number): Buffer {
-  const bytes = wire.responseSerialize(message as never);
+  const bytes = (listEncoders[method.name] ?? wire.responseSerialize)(message as never);
   if (bytes.length > limit) {
     const why = `the answer has ${bytes.length} bytes and a message at most ${limit}; ask for less with a filter, or as a stream`;
     throw failure('resource-exhausted', { act: method.name, why });

@@ -17,8 +17,13 @@ export function listContainers(records: Table<ContainerRecord>, filter: Containe
   return result;
 }
 
+// A record is replaced, never changed, so the item made of it stays true as long as the record is there.
+const items = new WeakMap<ContainerRecord, Container>();
+
 function toContainer(record: ContainerRecord): Container {
-  return {
+  const known = items.get(record);
+  if (known !== undefined) return known;
+  const item: Container = {
     id: record.id,
     podSandboxId: record.podId,
     metadata: record.config.metadata,
@@ -30,4 +35,6 @@ function toContainer(record: ContainerRecord): Container {
     annotations: record.config.annotations,
     imageId: record.imageId,
   };
+  items.set(record, item);
+  return item;
 }

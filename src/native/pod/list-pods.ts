@@ -12,17 +12,28 @@ export function listPods(records: readonly PodRecord[], filter: PodSandboxFilter
     if (!matchesLabels(record.config.labels, filter?.labelSelector)) continue;
     const state = stateOf(record, isReady);
     if (filter?.state !== undefined && filter.state.state !== state) continue;
-    result.push({
-      id: record.id,
-      metadata: record.config.metadata,
-      state,
-      createdAt: record.createdAt,
-      labels: record.config.labels,
-      annotations: record.config.annotations,
-      runtimeHandler: record.runtimeHandler,
-    });
+    result.push(toPodSandbox(record, state));
   }
   return result;
+}
+
+// A record is replaced, never changed; only the state can change without it, when an infra process dies.
+const items = new WeakMap<PodRecord, PodSandbox>();
+
+function toPodSandbox(record: PodRecord, state: PodSandboxState): PodSandbox {
+  const known = items.get(record);
+  if (known?.state === state) return known;
+  const item: PodSandbox = {
+    id: record.id,
+    metadata: record.config.metadata,
+    state,
+    createdAt: record.createdAt,
+    labels: record.config.labels,
+    annotations: record.config.annotations,
+    runtimeHandler: record.runtimeHandler,
+  };
+  items.set(record, item);
+  return item;
 }
 
 /** A pod's status from its record. A stopped pod reports no address: it has given it back. */

@@ -83,6 +83,17 @@ for (const handler of runtimesUnderTest) {
       assert.equal((await other).stdout.toString(), 'unharmed\n');
     });
 
+    test('a command that timed out is gone, not even a zombie', async (t) => {
+      const bed = new RuntimeBed(t, handler);
+      const container = await bed.run({ args: ['/bin/sleep', '100'] });
+
+      await assert.rejects(exec(bed, container, ['sleep', '208'], { timeoutMs: 500 }), { kind: 'deadline-exceeded' });
+
+      // in its own /proc the container sees zombies too, as pgrep would
+      const names = await exec(bed, container, ['sh', '-c', 'cat /proc/[0-9]*/comm']);
+      assert.deepEqual(names.stdout.toString().split('\n').filter((name) => name === 'sleep'), ['sleep']);
+    });
+
     test('a caller who goes away ends the command', async (t) => {
       const bed = new RuntimeBed(t, handler);
       const container = await bed.run({ args: ['/bin/sleep', '100'] });

@@ -2,10 +2,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, isKind } from '../../base/errors.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunResult } from '../../host/spawn.ts';
 import { killExecTree } from './kill-exec-tree.ts';
+import type { ExecTree } from './kill-exec-tree.ts';
 import { missingRuntime } from './oci-runtime.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { runtimeFailure } from './runtime-failure.ts';
@@ -17,6 +19,9 @@ export const execOutputLimit = 16 * 1024 * 1024;
 
 /** setTimeout's longest time, 24 days: what "no limit" comes to. */
 const noLimitMs = 2 ** 31 - 1;
+
+/** How long the runtime may take to notice that its command was killed. */
+const reapMs = 500;
 
 /** `process` of the OCI runtime spec. */
 export interface OciProcess {
@@ -60,33 +65,61 @@ export async function execSync(request: ExecSyncRequest): Promise<ExecSyncResult
   const pidFile = join(request.directory, `exec-${token}.pid`);
   const marker = `${execMarker}=${token}`;
   writeFileSync(processFile, JSON.stringify({ ...request.process, env: [...(request.process.env ?? []), marker] }), { mode: 0o600 });
+  const abandon = new AbortController();
+  const running = runExec(request, { processFile, pidFile, signal: abandon.signal });
   try {
-    const result = await runExec(request, processFile, pidFile);
+    const result = await Promise.race([running, interruption(request, abandon.signal)]);
     // The runtimes write the pid file once the command runs: without it, code and stderr are the runtime's own.
     if (readPid(pidFile) === undefined) throw runtimeFailure({ act: 'exec in container', id: request.id, runtime: request.runtime.name, stderr: result.stderr.toString(), code: result.code });
     return { stdout: result.stdout, stderr: result.stderr, exitCode: result.code };
   } catch (error) {
     if (!isKind(error, 'deadline-exceeded') && !isKind(error, 'cancelled')) throw error;
-    const left = await killExecTree({ pid: readPid(pidFile), marker, containerPids: request.containerPids });
+    const left = await endExec({ running, abandon, pidFile, tree: () => ({ pid: readPid(pidFile), marker, containerPids: request.containerPids }) });
     throw interrupted(request, error, left);
   } finally {
+    abandon.abort();
     rmSync(processFile, { force: true });
     rmSync(pidFile, { force: true });
   }
 }
 
-async function runExec({ runtime, id, timeoutMs, maxBytes, signal }: ExecSyncRequest, processFile: string, pidFile: string): Promise<RunResult> {
+async function runExec({ runtime, id, maxBytes }: ExecSyncRequest, { processFile, pidFile, signal }: { processFile: string; pidFile: string; signal: AbortSignal }): Promise<RunResult> {
   const { file, args } = runtime.command;
   try {
-    return await run(file, [...args, 'exec', '--process', processFile, '--pid-file', pidFile, id], {
-      deadlineMs: timeoutMs === 0 ? noLimitMs : Math.min(timeoutMs, noLimitMs),
-      maxOutputBytes: maxBytes,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    return await run(file, [...args, 'exec', '--process', processFile, '--pid-file', pidFile, id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal });
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;
   }
+}
+
+/** Fails at the time-out (deadline-exceeded) or when the caller goes away (cancelled); never, once `over` is aborted. */
+function interruption({ timeoutMs, signal }: ExecSyncRequest, over: AbortSignal): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const cancel = (): void => reject(failure('cancelled', { act: 'exec', why: 'the caller went away' }));
+  const timer = timeoutMs === 0 ? undefined : setTimeout(() => reject(failure('deadline-exceeded', { act: 'exec', why: 'timed out' })), Math.min(timeoutMs, noLimitMs));
+  signal?.addEventListener('abort', cancel, { once: true });
+  if (signal?.aborted === true) cancel();
+  over.addEventListener('abort', () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', cancel);
+  }, { once: true });
+  return promise;
+}
+
+/**
+ * Kills the command before the runtime that waits for it: its parent still reaps it then. Orphaned, it would stay a zombie that
+ * the container sees until the host's process 1 comes round to it. Returns the pids that could not be killed.
+ */
+async function endExec({ running, abandon, pidFile, tree }: { running: Promise<unknown>; abandon: AbortController; pidFile: string; tree: () => ExecTree }): Promise<number[]> {
+  const finished = running.then(() => {}, () => {});
+  if (readPid(pidFile) !== undefined) {
+    await killExecTree(tree());
+    await Promise.race([finished, sleep(reapMs, undefined, { ref: false })]);
+  }
+  abandon.abort();
+  await finished;
+  return await killExecTree(tree()); // what the runtime had started by then
 }
 
 function readPid(pidFile: string): number | undefined {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -34,6 +34,17 @@ test('the topmost layer wins, and what is written goes to the writable layer onl
   assert.equal(readFileSync(join(snapshot.mountpoint, 'below'), 'utf8'), 'here');
   assert.equal(readFileSync(join(snapshot.writableDir, 'upper/new'), 'utf8'), 'written');
   assert.equal(existsSync(join(snapshot.layers[0]!, 'new')), false);
+});
+
+test('the root has the mode and owner that the image gives it', (t) => {
+  const snapshot = snapshotIn(t, [{ a: 'a' }]);
+  chmodSync(snapshot.layers[0]!, 0o1755);
+  chownSync(snapshot.layers[0]!, 7, 8);
+
+  mountOverlay(snapshot);
+
+  const { mode, uid, gid } = statSync(snapshot.mountpoint);
+  assert.deepEqual([mode & 0o7777, uid, gid], [0o1755, 7, 8]);
 });
 
 test('what was written is there again after a second mount', (t) => {

@@ -2,7 +2,7 @@
  * Writable root filesystems by overlayfs: read-only layers below, one writable directory for each container above. The mount
  * is made directly by mount(2); options that would exceed the kernel's one page are refused before anything is made.
  */
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, hasCode } from '../../base/errors.ts';
 import { libc, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../host/libc.ts';
@@ -32,15 +32,25 @@ export function upperDir(snapshot: Pick<OverlaySnapshot, 'writableDir'>): string
 export function mountOverlay(snapshot: OverlaySnapshot): void {
   const missing = snapshot.layers.find((layer) => !existsSync(layer));
   if (missing !== undefined) throw failure('not-found', { act: 'mount root filesystem', object: snapshot.mountpoint, why: `its layer ${missing} is gone` });
-  for (const path of [snapshot.writableDir, upperDir(snapshot), join(snapshot.writableDir, 'work'), join(snapshot.writableDir, 'empty'), snapshot.mountpoint]) {
+  for (const path of [snapshot.writableDir, join(snapshot.writableDir, 'work'), join(snapshot.writableDir, 'empty'), snapshot.mountpoint]) {
     mkdirSync(path, { recursive: true, mode: 0o711 });
   }
+  makeUpper(upperDir(snapshot), snapshot.layers[0]);
   const options = overlayOptions(snapshot);
   try {
     libc.mount('overlay', snapshot.mountpoint, 'overlay', 0, options);
   } catch (cause) {
     throw failure('internal', { act: 'mount root filesystem', object: snapshot.mountpoint, cause });
   }
+}
+
+/** The upper directory is what the container sees as `/`: its mode and owner are those of the image's own root. */
+function makeUpper(path: string, topmost: string | undefined): void {
+  if (existsSync(path)) return;
+  mkdirSync(path, { mode: 0o700 });
+  const { mode, uid, gid } = topmost === undefined ? { mode: 0o755, uid: 0, gid: 0 } : statSync(topmost);
+  chownSync(path, uid, gid);
+  chmodSync(path, mode & 0o7777);
 }
 
 /** The option string for mount(2). `index=off` keeps layers usable by several mounts; no option writes into a layer. */

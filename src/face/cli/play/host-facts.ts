@@ -9,10 +9,12 @@ import type { HostFacts } from './pod-facts.ts';
 const resolvConfs = ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf'];
 
 export async function hostFacts(): Promise<HostFacts> {
-  const addresses = Object.values(os.networkInterfaces()).flatMap((one) => one ?? []);
+  const addresses = Object.values(os.networkInterfaces()).flatMap((one) => one ?? []).filter((one) => !one.internal && !one.address.startsWith('fe80:'));
+  // One of each family, as a kubelet tells them.
+  const ofFamily = (family: string) => addresses.filter((one) => one.family === family).slice(0, 1);
   return {
     nodeName: os.hostname(),
-    hostIps: addresses.filter((one) => !one.internal && !one.address.startsWith('fe80:')).map((one) => one.address),
+    hostIps: [...ofFamily('IPv4'), ...ofFamily('IPv6')].map((one) => one.address),
     memoryBytes: BigInt(os.totalmem()),
     dns: await hostDns(),
   };

@@ -12,7 +12,7 @@ import type { ParsedManifest } from './parse-manifest.ts';
 import { PlayDirs, type PlayRoots } from './play-dirs.ts';
 import { fingerprintOf, playUid, type HostFacts, type PodFacts } from './pod-facts.ts';
 import { fingerprintAnnotation } from './pod-to-cri.ts';
-import { runPod, type StartedPod } from './run-pod.ts';
+import { podAddresses, runPod, type StartedPod } from './run-pod.ts';
 import { containersOf, playedPods, takeDown } from './take-down.ts';
 import { hostPathProblems } from './volumes.ts';
 
@@ -112,8 +112,7 @@ async function alreadyRunning(pod: PodManifest, facts: PodFacts, deps: PlayDeps)
     return undefined;
   }
 
-  const { status } = await deps.cri.call(runtime.podSandboxStatus, { podSandboxId: ready.id, verbose: false }, { act: 'ask for pod' });
-  const ips = [status?.network?.ip ?? '', ...(status?.network?.additionalIps ?? []).map((one) => one.ip)].filter(Boolean);
+  const ips = await podAddresses(deps.cri, pod, deps.host, ready.id);
   const longLived = containers.filter((one) => !pod.spec.initContainers.some((init) => !init.sidecar && init.name === one.metadata?.name));
   const started = longLived.map(async (one) => ({
     name: one.metadata?.name ?? '',

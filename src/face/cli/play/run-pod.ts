@@ -17,7 +17,7 @@ import type { PlayImages, ReadyImage } from './images.ts';
 import { allContainers, type ContainerSpec, type PodManifest } from './manifest.ts';
 import { subPathProblem } from './parse-container.ts';
 import type { PlayDirs } from './play-dirs.ts';
-import type { PodFacts } from './pod-facts.ts';
+import type { HostFacts, PodFacts } from './pod-facts.ts';
 import { containerToCri, logPathOf, mountToCri, plainMount, podToCri } from './pod-to-cri.ts';
 import { rootProblem } from './security-to-cri.ts';
 import { resolveSubPath } from './sub-path.ts';
@@ -69,7 +69,7 @@ export async function runPod(run: RunPod): Promise<StartedPod> {
   const { podSandboxId } = await step('run pod', () =>
     run.cri.call(runtime.runPodSandbox, { config, runtimeHandler: pod.spec.runtimeClassName ?? '' }, { act: 'run pod sandbox', deadlineMs: runPodDeadlineMs }),
   );
-  const podIps = await podAddresses(run, podSandboxId);
+  const podIps = await podAddresses(run.cri, pod, run.facts.host, podSandboxId);
   const nodeHosts = pod.spec.hostNetwork ? await readFile('/etc/hosts', 'utf8').catch(() => '') : '';
   await writeFile(run.dirs.hostsFile, hostsFile(pod, podIps, nodeHosts), { mode: 0o644 });
 
@@ -108,9 +108,10 @@ async function readyImages(run: RunPod): Promise<Map<ContainerSpec, ReadyImage>>
   return ready;
 }
 
-async function podAddresses(run: RunPod, podSandboxId: string): Promise<string[]> {
-  if (run.pod.spec.hostNetwork) return [...run.facts.host.hostIps];
-  const { status } = await run.cri.call(runtime.podSandboxStatus, { podSandboxId, verbose: false }, { act: 'ask for the address of the pod' });
+/** The addresses of a pod, its first one first; in the host network they are the node's. */
+export async function podAddresses(cri: CriClient, pod: PodManifest, host: HostFacts, podSandboxId: string): Promise<readonly string[]> {
+  if (pod.spec.hostNetwork) return host.hostIps;
+  const { status } = await cri.call(runtime.podSandboxStatus, { podSandboxId, verbose: false }, { act: 'ask for the address of the pod' });
   const network = status?.network;
   return network?.ip ? [network.ip, ...network.additionalIps.map((one) => one.ip)] : [];
 }
