@@ -112,7 +112,7 @@ test('one name that means nothing does not keep the others from being stopped', 
   const fake = await fakeRuntime(t);
   await populate(fake);
 
-  assert.deepEqual(await runCommand(fake.socket, ['stop', 'nobody', 'web/server']), { code: 1, out: 'web/server\n', err: 'gantry stop: stop nobody: no pod or container has this name or id\n' });
+  assert.deepEqual(await runCommand(fake.socket, ['stop', 'nobody', 'web/server']), { code: 1, out: 'web/server\n', err: 'gantry stop: stop nobody: nothing on this node has this name or id\n' });
 });
 
 test('rm refuses what runs or is used, and --force does not', async (t) => {

@@ -64,7 +64,7 @@ test('an image answers to its reference, short where Docker Hub is meant, and to
 
   for (const word of ['busybox', 'busybox:latest', 'docker.io/library/busybox', 'sha256:aa', 'aa']) assert.equal(findOne(word, images, 'find'), images[0], word);
   assert.equal(findOne('localhost:5000/demo/busybox:1', images, 'find'), images[1]);
-  assert.throws(() => findOne('demo/busybox', images, 'remove'), /^GantryError: remove demo\/busybox: no image has this name or id$/);
+  assert.throws(() => findOne('demo/busybox', images, 'remove'), /^GantryError: remove demo\/busybox: nothing on this node has this name or id$/);
 });
 
 test('a pod and a container of the same name are told apart', () => {

@@ -31,8 +31,7 @@ export function findOne<T extends Findable>(word: string, among: readonly T[], a
     if (found.length === 1) return found[0]!;
     if (found.length > 1) throw ambiguous(word, found, act);
   }
-  const kinds = [...new Set(among.map((item) => item.kind))];
-  throw failure('not-found', { act, object: word, why: kinds.length === 0 ? 'the runtime has nothing of this kind' : `no ${kinds.join(' or ')} has this name or id` });
+  throw failure('not-found', { act, object: word, why: 'nothing on this node has this name or id' });
 }
 
 function newestOfEach<T extends Findable>(items: readonly T[]): T[] {
