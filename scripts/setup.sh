@@ -129,10 +129,10 @@ install_programs() { # packages
   exec 8<&-
   for service in $services; do
     case $present in *" $service "*) continue ;; esac
-    if [ -e "/lib/systemd/system/$service.service" ] && have systemctl; then
-      systemctl disable --quiet "$service.service" 2>/dev/null || true
-      say "the service $service came with its package; it is not started, and disabled"
-    fi
+    [ -e "/lib/systemd/system/$service.service" ] || continue
+    deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
+    update-rc.d "$service" disable >/dev/null 2>&1 || true
+    say "the service $service came with its package; it is not started, and disabled"
   done
 }
 

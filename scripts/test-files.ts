@@ -73,8 +73,12 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
   return counts;
 }
 
-/** The assertion that failed, not the runner's wrapper around it. */
+const longestError = 60;
+
+/** The assertion that failed, not the runner's wrapper around it; of a very long one the beginning. */
 function errorText(error: Error | undefined): string {
   const shown = error?.cause ?? error;
-  return typeof shown === 'string' ? shown : inspect(shown, { depth: 4 });
+  const lines = (typeof shown === 'string' ? shown : inspect(shown, { depth: 4 })).split('\n');
+  const more = lines.length - longestError;
+  return more <= 0 ? lines.join('\n') : [...lines.slice(0, longestError), `… ${more} more lines`].join('\n');
 }

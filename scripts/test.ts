@@ -62,6 +62,7 @@ async function nodeTier(signal: AbortSignal): Promise<void> {
   if (process.env.RUNTIME !== undefined) return tier('node', signal, `node, ${process.env.RUNTIME}`);
   const start = Date.now();
   for (const runtime of ['crun', 'runc'].filter(installed)) {
+    if (signal.aborted) break;
     if (Date.now() - start > cheapMs) {
       print(`--- node, ${runtime}\nskipped: the first runtime took long; RUNTIME=${runtime} npm run node does it`);
       continue;

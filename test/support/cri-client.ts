@@ -34,8 +34,11 @@ export type CriClient = Calls<typeof RuntimeServiceService> & Calls<typeof Image
 
 const largestMessage = 64 * 1024 * 1024;
 
-/** Makes a client; it connects with the first call. A failed call throws gRPC's ServiceError (`code`, `details`). */
-export function criClient(socket: string): CriClient {
+/**
+ * Makes a client; it connects with the first call. A failed call throws gRPC's ServiceError (`code`, `details`). With `v1alpha2`
+ * it speaks the interface of kubelets up to 1.25, whose messages are the same on the wire.
+ */
+export function criClient(socket: string, apiVersion: 'v1' | 'v1alpha2' = 'v1'): CriClient {
   const channel = new Client(`unix:${socket}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': largestMessage,
     'grpc.max_send_message_length': largestMessage,
@@ -43,7 +46,10 @@ export function criClient(socket: string): CriClient {
     'grpc.max_reconnect_backoff_ms': 500,
   });
   const methods = Object.entries({ ...RuntimeServiceService, ...ImageServiceService }) as unknown as [string, Method<object, unknown>][];
-  const calls = methods.map(([name, method]) => [name, method.responseStream ? streaming(channel, method) : unary(channel, method)]);
+  const calls = methods.map(([name, method]) => {
+    const versioned = { ...method, path: method.path.replace('/runtime.v1.', `/runtime.${apiVersion}.`) };
+    return [name, method.responseStream ? streaming(channel, versioned) : unary(channel, versioned)];
+  });
   return { ...Object.fromEntries(calls), close: () => channel.close() } as CriClient;
 }
 

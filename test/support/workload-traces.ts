@@ -102,9 +102,11 @@ function bridgePorts({ network }: Daemon): string[] {
   return existsSync(folder) ? readdirSync(folder).map((port) => `interface ${port}`) : [];
 }
 
+/** host-local keeps a file for each address, which begins with the id of its pod. */
 function leases({ network, paths }: Daemon): string[] {
   const folder = path.join(paths.dir, 'ipam', network.name);
-  return existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]+[.:]/.test(name)).map((address) => `address ${address}`) : [];
+  const addresses = existsSync(folder) ? readdirSync(folder).filter((name) => /^[0-9a-f]+[.:]/.test(name)) : [];
+  return addresses.map((address) => `address ${address} of ${readFileSync(path.join(folder, address), 'utf8').split(/\s/)[0]}`);
 }
 
 /** Rules that name the network in their comment, and the chains that the plugins name after network and pod. */

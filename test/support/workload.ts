@@ -127,8 +127,7 @@ export class Workload {
   async outputOf(pod: WorkloadPod, options: WorkloadContainer): Promise<string> {
     const id = await this.runContainer(pod, options);
     await this.ended(id);
-    const lines = (await this.log(id)).filter(({ stream }) => stream === 'stdout');
-    return lines.map(({ text, tag }) => (tag === 'F' ? `${text}\n` : text)).join('');
+    return textOf((await this.log(id)).filter(({ stream }) => stream === 'stdout'));
   }
 
   /** What a shell command inside a container wrote; it must succeed. */
@@ -167,10 +166,15 @@ export class Workload {
 /** Reads a log file in the CRI format. */
 export function logLines(file: string): LogLine[] {
   return readFileSync(file, 'utf8').split('\n').slice(0, -1).map((line) => {
-    const [, stream, tag, text] = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP]) ?(.*)$/.exec(line) ?? [];
+    const [, stream, tag, text] = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d) (stdout|stderr) ([FP]) ?(.*)$/s.exec(line) ?? [];
     assert.ok(stream !== undefined, `not a line of a CRI log: ${line}`);
     return { stream, tag: tag!, text: text! };
   });
+}
+
+/** What a process wrote, put together again from the lines of its log. */
+export function textOf(lines: readonly LogLine[]): string {
+  return lines.map(({ text, tag }) => (tag === 'F' ? `${text}\n` : text)).join('');
 }
 
 /** Repeats `probe` until it does not throw; at the deadline its last error is thrown. */
