@@ -1,5 +1,5 @@
 /** Files and directories of our own, written so that a crash leaves the old state or the new one, never half of either. */
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
@@ -20,16 +20,16 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
     await rm(temporary, { force: true });
     throw error;
   }
-  syncDirectory(dirname(path));
+  await syncDirectory(dirname(path));
 }
 
 /** Makes the names in a directory durable. */
-export function syncDirectory(path: string): void {
-  const fd = openSync(path, 'r');
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
   try {
-    fsyncSync(fd);
+    await directory.sync();
   } finally {
-    closeSync(fd);
+    await directory.close();
   }
 }
 
@@ -43,7 +43,7 @@ export function makePrivateDir(path: string, mode = 0o700): void {
   if ((statSync(path).mode & 0o7777) !== mode) chmodSync(path, mode);
 }
 
-/** Removes a file or a whole tree of our own; absent is fine. Never crosses into what is mounted below: unmount first. */
+/** Removes a file or a whole tree of our own; absent is fine. It does not stop at mounts: take away first what is mounted below. */
 export async function removeTree(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 50 });
 }

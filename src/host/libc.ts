@@ -1,7 +1,7 @@
 /**
  * The C library through koffi: the only place where foreign functions are bound. Each call either succeeds or throws a
- * SyscallError with the errno; none retries and none interprets. Calls are synchronous, so they are for paths and
- * descriptors of our own, never for a path on a user's volume.
+ * SyscallError with the errno; none retries and none interprets. Calls are synchronous (but for those that return a promise), so they
+ * are for paths and descriptors of our own, never for a path on a user's volume.
  */
 import koffi from 'koffi';
 import { constants } from 'node:os';
@@ -101,6 +101,17 @@ export const libc = {
   },
   umount2(target: string, flags: number): void {
     check(c_umount2(target, flags), 'umount', target);
+  },
+  /** The same on a thread of libuv's pool: taking away the last mount of a file system may first write all of it to its disk. */
+  async umount2Aside(target: string, flags: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    c_umount2.async(target, flags, (error: Error | null, result: number) => {
+      // koffi brings the errno of the call along to the callback.
+      if (error !== null) reject(error);
+      else if (result < 0) reject(new SyscallError('umount', koffi.errno(), target));
+      else resolve();
+    });
+    await promise;
   },
   unshare(flags: number): void {
     check(c_unshare(flags), 'unshare');

@@ -22,14 +22,20 @@ const attrSetMask = c.func('int posix_spawnattr_setsigmask(void*, void*)');
 const sigfillset = c.func('int sigfillset(void*)');
 const sigemptyset = c.func('int sigemptyset(void*)');
 const c_waitpid = c.func('int waitpid(int, _Out_ int*, int)');
+const c_waitid = c.func('int waitid(int, unsigned int, void*, int)');
 
 const SETPGROUP = 0x02;
 const SETSIGDEF = 0x04;
 const SETSIGMASK = 0x08;
+const P_ALL = 0;
 const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x1000000;
 const SIZE_OF_ACTIONS = 80;
 const SIZE_OF_ATTR = 336;
 const SIZE_OF_SIGSET = 128;
+const SIZE_OF_SIGINFO = 128;
+const OFFSET_OF_SI_PID = 16; // on every 64-bit architecture
 
 // Node ignores SIGPIPE and libuv blocks signals around its own forks: a child starts with every signal at its default.
 const allSignals = Buffer.alloc(SIZE_OF_SIGSET);
@@ -97,16 +103,24 @@ export interface ExitStatus {
   readonly signal: number | undefined;
 }
 
-/** Collects a child of posixSpawn if it has exited; undefined while it runs. */
+const childInfo = Buffer.alloc(SIZE_OF_SIGINFO);
+
+/** The pid of a child, anybody's in this process, that has exited and is not collected yet; undefined when there is none. */
+export function anyExited(): number | undefined {
+  childInfo.fill(0);
+  if (c_waitid(P_ALL, 0, childInfo, WEXITED | WNOHANG | WNOWAIT) !== 0) return undefined; // no child at all, or interrupted
+  return childInfo.readInt32LE(OFFSET_OF_SI_PID) || undefined;
+}
+
+/**
+ * Collects a child of posixSpawn if it has exited; undefined while it runs. One that is no child (any more) counts as ended:
+ * nobody will ever tell how.
+ */
 export function reap(pid: number): ExitStatus | undefined {
   const status: [number] = [0];
   const result = c_waitpid(pid, status, WNOHANG);
   if (result === 0) return undefined;
-  if (result < 0) {
-    const errno = koffi.errno();
-    if (errno === constants.errno.EINTR) return undefined;
-    throw new SyscallError('waitpid', errno, String(pid));
-  }
+  if (result < 0) return koffi.errno() === constants.errno.EINTR ? undefined : { code: 255, signal: undefined };
   const signal = status[0] & 0x7f;
   return signal === 0 ? { code: (status[0] >> 8) & 0xff, signal: undefined } : { code: 128 + signal, signal };
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { closeSync, openSync } from 'node:fs';
+import { spawn as spawnByNode } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { isKind } from '../base/errors.ts';
 import { run, spawn } from './spawn.ts';
 
@@ -60,6 +62,22 @@ test('output that a grandchild holds open does not hold up the result', async ()
   assert.ok(performance.now() - began < 3000);
 });
 
+test('what a program wrote arrives also when we were too busy to read until long after its end', async () => {
+  const busy = (ms: number): void => {
+    for (const end = performance.now() + ms; performance.now() < end;);
+  };
+  await nextTurn(); // now the loop comes to its timers before it reads anything
+  const first = run('/bin/echo', ['done'], { deadlineMs });
+  busy(100);
+
+  const second = run('/bin/true', [], { deadlineMs }); // notices the end of the first
+  for (let n = 0; n < 100; n++) await undefined;
+  busy(300);
+
+  assert.equal((await first).stdout.toString(), 'done\n');
+  await second;
+});
+
 test('a missing program is not-found, naming it', async () => {
   await assert.rejects(run('/no/such/program', [], { deadlineMs }), (error) => isKind(error, 'not-found') && /\/no\/such\/program/.test(String(error)));
 });
@@ -91,4 +109,23 @@ test('many children at once are all collected', async () => {
 
   assert.deepEqual(codes, Array.from({ length: 40 }, (_, n) => n));
   await sleep(10);
+});
+
+test('children of Node\'s own and ours do not take each other\'s exits', async () => {
+  const theirs = Array.from({ length: 5 }, (_, n) => spawnByNode('/bin/sh', ['-c', `exit ${n}`]));
+  const theirExits = theirs.map(async (child) => (await once(child, 'exit'))[0] as number);
+
+  const ours = await Promise.all(Array.from({ length: 5 }, async (_, n) => (await run('/bin/sh', ['-c', `exit ${n + 10}`], { deadlineMs })).code));
+
+  assert.deepEqual(ours, [10, 11, 12, 13, 14]);
+  assert.deepEqual(await Promise.all(theirExits), [0, 1, 2, 3, 4]);
+  assert.equal(process.listenerCount('SIGCHLD'), 0, 'who waits for nobody does not listen');
+});
+
+test('a start that fails leaves no descriptor open', async () => {
+  const before = readdirSync('/proc/self/fd').length;
+
+  for (let n = 0; n < 20; n++) assert.throws(() => spawn('/no/such/program', [], { stdio: ['pipe-in', 'pipe-out', 'pipe-out'] }));
+
+  assert.equal(readdirSync('/proc/self/fd').length, before);
 });

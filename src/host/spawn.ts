@@ -4,10 +4,10 @@
  */
 import { Socket } from 'node:net';
 import { closeSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../base/errors.ts';
 import { libc, O_CLOEXEC } from './libc.ts';
-import { nullDescriptor, posixSpawn, reap } from './posix-spawn.ts';
+import { anyExited, nullDescriptor, posixSpawn, reap } from './posix-spawn.ts';
 import type { ExitStatus } from './posix-spawn.ts';
 
 export type { ExitStatus } from './posix-spawn.ts';
@@ -33,15 +33,24 @@ export interface SpawnOptions {
 
 const waiting = new Map<number, (status: ExitStatus) => void>();
 
-// One listener serves all children: on SIGCHLD each child we still wait for is asked whether it has exited. libuv reaps
-// only children of its own, so the two never meet.
+// One listener serves all children. Every container's conmon is one, so that asking each on every SIGCHLD would make the end of any
+// program cost more with each container: the kernel is asked who has exited. libuv reaps only children of its own; while one of those
+// is first in the kernel's answer, all of ours are asked in turn.
 function collectExited(): void {
-  for (const [pid, resolve] of waiting) {
-    const status = reap(pid);
-    if (status === undefined) continue;
-    waiting.delete(pid);
-    resolve(status);
+  for (let pid = anyExited(); pid !== undefined; pid = anyExited()) {
+    if (!waiting.has(pid)) {
+      for (const each of waiting.keys()) collect(each);
+      break;
+    }
+    collect(pid);
   }
+}
+
+function collect(pid: number): void {
+  const status = reap(pid);
+  if (status === undefined) return;
+  waiting.get(pid)?.(status);
+  waiting.delete(pid);
   if (waiting.size === 0) process.off('SIGCHLD', collectExited);
 }
 
@@ -49,26 +58,13 @@ function exitOf(pid: number): Promise<ExitStatus> {
   return new Promise((resolve) => {
     if (waiting.size === 0) process.on('SIGCHLD', collectExited);
     waiting.set(pid, resolve);
-    collectExited(); // it may have exited before the listener was there
+    collect(pid); // it may have exited before the listener was there
   });
 }
 
 /** Starts a program and returns at once. No such program: not-found. The caller owns the streams and the waiting. */
 export function spawn(file: string, args: readonly string[], options: SpawnOptions): Child {
-  const descriptors: number[] = [];
-  const theirs: number[] = [];
-  const ours: (number | undefined)[] = [];
-  for (const [n, kind] of options.stdio.entries()) {
-    if (kind === 'null') descriptors.push(nullDescriptor());
-    else if (typeof kind === 'number') descriptors.push(kind);
-    else {
-      const [readEnd, writeEnd] = libc.pipe2(O_CLOEXEC);
-      const [their, our] = kind === 'pipe-in' ? [readEnd, writeEnd] : [writeEnd, readEnd];
-      descriptors.push(their);
-      theirs.push(their);
-      ours[n] = our;
-    }
-  }
+  const { descriptors, theirs, ours } = openStdio(options.stdio);
   let pid: number;
   try {
     pid = posixSpawn({ file, args, env: options.env ?? { PATH: process.env['PATH'] ?? '' }, cwd: options.cwd, descriptors });
@@ -82,6 +78,36 @@ export function spawn(file: string, args: readonly string[], options: SpawnOptio
   // A pipe has one direction, and a Socket that tried the other would be destroyed by the error.
   const streams = options.stdio.map((kind, n) => (ours[n] === undefined ? undefined : new Socket({ fd: ours[n], readable: kind === 'pipe-out', writable: kind === 'pipe-in' })));
   return { pid, streams, exited: exitOf(pid), kill: (signal) => killGroup(pid, signal) };
+}
+
+interface OpenStdio {
+  /** What the child's descriptors are copies of. */
+  readonly descriptors: number[];
+  /** The child's pipe ends: to be closed here once it has them. */
+  readonly theirs: number[];
+  /** Our pipe ends, by the child's descriptor number. */
+  readonly ours: (number | undefined)[];
+}
+
+function openStdio(stdio: readonly Stdio[]): OpenStdio {
+  const opened: OpenStdio = { descriptors: [], theirs: [], ours: [] };
+  try {
+    for (const [n, kind] of stdio.entries()) {
+      if (kind !== 'pipe-in' && kind !== 'pipe-out') {
+        opened.descriptors.push(kind === 'null' ? nullDescriptor() : kind);
+        continue;
+      }
+      const [readEnd, writeEnd] = libc.pipe2(O_CLOEXEC);
+      const [their, our] = kind === 'pipe-in' ? [readEnd, writeEnd] : [writeEnd, readEnd];
+      opened.descriptors.push(their);
+      opened.theirs.push(their);
+      opened.ours[n] = our;
+    }
+    return opened;
+  } catch (error) {
+    for (const fd of [...opened.theirs, ...opened.ours]) if (fd !== undefined) closeSync(fd);
+    throw error;
+  }
 }
 
 function killGroup(pid: number, signal: NodeJS.Signals): void {
@@ -128,14 +154,20 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const [stdin, stdout, stderr] = child.streams;
   if (stdin !== undefined && options.input !== undefined) feed(stdin, options.input);
   const limit = options.maxOutputBytes ?? 1024 * 1024;
-  const out = collect(stdout!, limit);
-  const err = collect(stderr!, limit);
+  const out = gather(stdout!, limit);
+  const err = gather(stderr!, limit);
   const ended = await withDeadline(child, options);
-  await Promise.race([Promise.all([out.ended, err.ended]), sleep(drainMs, undefined, { ref: false })]);
+  await Promise.race([Promise.all([out.ended, err.ended]), drained()]);
   for (const stream of child.streams) stream?.destroy();
   if (ended === 'deadline') throw failure('deadline-exceeded', { act: 'run program', object: file, why: `not finished after ${options.deadlineMs} ms (${args[0] ?? 'no arguments'})` });
   if (ended === 'cancelled') throw failure('cancelled', { act: 'run program', object: file, why: 'the caller went away' });
   return { code: ended.code, stdout: out.bytes(), stderr: err.bytes(), truncated: out.dropped() || err.dropped() };
+}
+
+/** A busy loop runs its late timers before it reads: what was written before the exit is read in the turn after the wait. */
+async function drained(): Promise<void> {
+  await sleep(drainMs, undefined, { ref: false });
+  await nextTurn();
 }
 
 async function withDeadline(child: Child, options: RunOptions): Promise<ExitStatus | 'deadline' | 'cancelled'> {
@@ -160,13 +192,13 @@ function feed(stdin: Socket, input: Uint8Array | string): void {
   stdin.end(input);
 }
 
-interface Collected {
+interface Gathered {
   readonly ended: Promise<void>;
   bytes(): Buffer;
   dropped(): boolean;
 }
 
-function collect(stream: Socket, limit: number): Collected {
+function gather(stream: Socket, limit: number): Gathered {
   const chunks: Buffer[] = [];
   let kept = 0;
   let dropped = false;

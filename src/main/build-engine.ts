@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../base/config/schema.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
@@ -16,6 +17,7 @@ import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
 import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
+import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
 import { recoverContainers, undoUnfinishedContainers } from '../native/container/recover-containers.ts';
@@ -28,7 +30,7 @@ import { createPodEngine } from '../native/pod/pod-engine.ts';
 import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
-import { collectNetworkGarbage, recoverPods, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
+import { collectNetworkGarbage, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
@@ -45,12 +47,18 @@ import type { RunningEngine } from './serve.ts';
 /** How often what could not be undone is tried again. */
 const debtIntervalMs = 60_000;
 
-/** Builds the engine and recovers what the daemon before this one left: when it resolves, the lists are true. */
+/** How long a start waits for what its predecessor left to be undone: no plugin or runtime that hangs keeps the node from being ready. */
+const startPatienceMs = 10_000;
+
+/**
+ * Builds the engine and recovers what the daemon before this one left. When it resolves, the lists are true, and what was left half
+ * made is undone, or is still being undone after 10 s.
+ */
 export async function buildEngine(config: Config, log: Logger): Promise<RunningEngine> {
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
   const exitDir = join(config.state, 'exits');
-  for (const [folder, mode] of [[join(config.root, 'containers'), 0o711], [join(config.state, 'pods'), 0o711], [join(config.state, 'containers'), 0o711], [exitDir, 0o700]] as const) makePrivateDir(folder, mode);
+  for (const folder of [join(config.root, 'containers'), join(config.state, 'pods'), join(config.state, 'containers'), exitDir]) makePrivateDir(folder);
 
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const hostFacts = gatherHostFacts();
@@ -84,7 +92,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
-    creating: new SingleFlight(), making: new Set(), starting: new SingleFlight(), removing: new SingleFlight(), locks: new KeyedLock(),
+    creating: new SingleFlight(), making: new Creations(), starting: new SingleFlight(), removing: new SingleFlight(), locks: new KeyedLock(),
     exits: new ExitSignals(), killedByUs: new Set(),
   };
   const podDeps: PodDeps = {
@@ -99,16 +107,22 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 
   await images.recover();
   await recoverContainers(containerDeps);
-  await recoverPods(podDeps);
+  const undoing = new SingleFlight<void>();
+  const undoUnfinished = (): Promise<void> => undoing.run('all', async () => {
+    await undoUnfinishedContainers(containerDeps);
+    await undoUnfinishedPods(podDeps);
+  });
+  await Promise.race([undoUnfinished(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
-  const debts = setInterval(() => void undoUnfinishedContainers(containerDeps).then(() => undoUnfinishedPods(podDeps)), debtIntervalMs).unref();
+  const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
+  let current = config;
 
   return {
     engine: {
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, cni, hostFacts, cgroupDriver: cgroups.driver, config }),
+      node: createNodeEngine({ handlers, cni, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
     },
     async close() {
       clearInterval(debts);
@@ -119,6 +133,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     },
     async reload(next) {
       handlers.replace(buildHandlers({ settings: next.runtime, stateDir: config.state, cgroups, log }));
+      current = next;
       await cni.reload();
     },
   };

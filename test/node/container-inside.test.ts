@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { Capability, Device, Mount, MountPropagation } from '../../src/gen/cri.ts';
+import { Capability, Device, Mount, MountPropagation, SecurityProfile, SecurityProfile_ProfileType } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
 import { busyboxImage, pushImage } from '../support/image.ts';
 import { assertFails, startWorkload } from '../support/workload.ts';
@@ -103,7 +103,7 @@ test('a single file is mounted over a path that the image does not have', async 
 test('a volume over a symlink of the image stays within the container', async () => {
   const outside = path.join(shared, 'outside');
   mkdirSync(outside);
-  const image = await pushImage(node.registry, 'test/link:1', busyboxImage({ layers: [[{ path: 'data', type: 'symlink', link: outside }]] }));
+  const image = await pushImage(node.registry, 'test/link:1', busyboxImage({ layers: [[{ path: outside.slice(1), type: 'directory' }, { path: 'data', type: 'symlink', link: outside }]] }));
   await node.pull(image);
   const hostPath = volume('linked');
 
@@ -161,12 +161,15 @@ test('capabilities are the usual ones, less and more as asked, and the inheritab
 });
 
 test('an ordinary container cannot reach the kernel: masked and read-only paths, no new privileges, seccomp', async () => {
-  const script = `cat /proc/kcore 2>&1 | head -c1 | wc -c; cat /proc/keys | wc -c; echo 1 2>/dev/null > /proc/sys/kernel/sysrq || echo ro;
-    mount -t tmpfs none /mnt 2>/dev/null || echo no mount; grep -E "NoNewPrivs|Seccomp:" /proc/self/status`;
+  const script = `cat /proc/keys /proc/timer_list | wc -c; echo 1 2>/dev/null > /proc/sys/kernel/sysrq || echo ro;
+    mount -t tmpfs none /home 2>/dev/null || echo no mount; grep -E "NoNewPrivs|Seccomp:" /proc/self/status`;
 
-  const seen = await node.outputOf(pod, { script, security: { noNewPrivs: true } });
+  // What the kubelet sends with the default of its `procMount` and RuntimeDefault for seccomp.
+  const security = { noNewPrivs: true, maskedPaths: ['/proc/keys', '/proc/timer_list'], readonlyPaths: ['/proc/sys'], seccomp: message(SecurityProfile, { profileType: SecurityProfile_ProfileType.RuntimeDefault }) };
 
-  assert.equal(seen, '0\n0\nro\nno mount\nNoNewPrivs:\t1\nSeccomp:\t2\n');
+  const seen = await node.outputOf(pod, { script, security });
+
+  assert.equal(seen, '0\nro\nno mount\nNoNewPrivs:\t1\nSeccomp:\t2\n');
 });
 
 test('a privileged container has all that the daemon has: capabilities, devices, a writable /sys', async () => {
@@ -180,11 +183,11 @@ test('a privileged container has all that the daemon has: capabilities, devices,
 });
 
 test('a device that was asked for can be used, within its permissions', async () => {
-  const devices = [message(Device, { hostPath: '/dev/null', containerPath: '/dev/mine', permissions: 'r' })];
+  const script = 'ls -l /dev/mine | cut -c1; (: > /dev/mine) 2>/dev/null && echo opened || echo refused';
+  const kernelLog = (permissions: string) => ({ devices: [message(Device, { hostPath: '/dev/kmsg', containerPath: '/dev/mine', permissions })] });
 
-  const seen = await node.outputOf(pod, { script: 'ls -l /dev/mine | cut -c1; cat /dev/mine && echo read; (echo x > /dev/mine) 2>/dev/null || echo not written', config: { devices } });
-
-  assert.equal(seen, 'c\nread\nnot written\n');
+  assert.equal(await node.outputOf(pod, { script, config: kernelLog('rw') }), 'c\nopened\n');
+  assert.equal(await node.outputOf(pod, { script, config: kernelLog('r') }), 'c\nrefused\n');
 });
 
 test('of all these containers nothing is left once the pods are removed', () => assertRemovalLeavesNothing(node.daemon));

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { assertFails, eventually, logLines, startWorkload } from '../support/workload.ts';
+import { assertFails, eventually, logLines, startWorkload, textOf } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
 const node = await startWorkload();
@@ -41,18 +41,17 @@ test('a long line comes in parts that make it up again', async () => {
   const lines = await node.log(id);
 
   assert.ok(lines.length > 2);
-  const whole = lines.map(({ tag, text }) => (tag === 'F' ? `${text}\n` : text)).join('');
-  assert.equal(whole, `${'x'.repeat(50_000)}\nnext\n`);
+  assert.equal(textOf(lines), `${'x'.repeat(50_000)}\nnext\n`);
 });
 
 test('nothing of a lot of output is lost', async () => {
   const id = await node.runContainer(pod, { script: 'seq 1 100000' });
   await node.ended(id);
 
-  const texts = (await node.log(id)).map(({ text }) => text);
+  const numbers = textOf(await node.log(id)).trimEnd().split('\n').map(Number);
 
-  assert.equal(texts.length, 100_000);
-  assert.deepEqual([texts[0], texts[99_999]], ['1', '100000']);
+  assert.equal(numbers.length, 100_000);
+  assert.ok(numbers.every((number, index) => number === index + 1));
 });
 
 test('after a rotation the output goes on in a new file, and no line is lost', async () => {
@@ -65,7 +64,7 @@ test('after a rotation the output goes on in a new file, and no line is lost', a
 
   await eventually(() => assert.ok(logLines(logPath).length > 5));
   await node.client.stopContainer({ containerId: id, timeout: 0n });
-  const numbers = [...logLines(`${logPath}.1`), ...logLines(logPath)].map(({ text }) => Number(text));
+  const numbers = textOf([...logLines(`${logPath}.1`), ...logLines(logPath)]).trimEnd().split('\n').map(Number);
   assert.deepEqual(numbers, numbers.map((_, index) => index + 1));
 });
 
@@ -107,13 +106,13 @@ test('a container without a log path runs without a log', async () => {
 });
 
 test('the output of a terminal is one stream', async () => {
-  const id = await node.runContainer(pod, { script: 'tty; stty size; echo both >&2', config: { tty: true } });
+  const id = await node.runContainer(pod, { script: 'tty; echo both >&2', config: { tty: true } });
   await node.ended(id);
 
   const lines = await node.log(id);
 
   assert.deepEqual(new Set(lines.map(({ stream }) => stream)), new Set(['stdout']));
-  assert.match(lines.map(({ text }) => text.trimEnd()).join('\n'), /^\/dev\/(pts\/0|console)\n\d+ \d+\nboth$/);
+  assert.match(lines.map(({ text }) => text.trimEnd()).join('\n'), /^\/dev\/(pts\/0|console)\nboth$/);
 });
 
 test('a log directory that appears only later is made', async () => {

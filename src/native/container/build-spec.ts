@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { failure, hasCode } from '../../base/errors.ts';
+import { failure, hasCode, isKind } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
@@ -13,6 +13,7 @@ import type { NamespacePaths } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { inTime } from './in-time.ts';
 import { containerState } from './container-state.ts';
 
 export interface BuiltSpec {
@@ -77,8 +78,9 @@ async function readSeccompProfile(config: ContainerConfig): Promise<string | und
   const path = localhostSeccompPath(config);
   if (path === undefined) return undefined;
   try {
-    return await readFile(path, 'utf8');
+    return await inTime(readFile(path, 'utf8'), { act: 'read seccomp profile', path });
   } catch (cause) {
+    if (isKind(cause, 'deadline-exceeded')) throw cause;
     throw failure(hasCode(cause, 'ENOENT') ? 'failed-precondition' : 'internal', { act: 'read seccomp profile', object: path, cause });
   }
 }

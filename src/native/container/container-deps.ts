@@ -10,6 +10,7 @@ import type { ExitWatch } from '../../part/oci/exit-watch.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { ImageCatalog } from '../image/image-catalog.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { Creations } from './creations.ts';
 import type { ExitSignals } from './exit-signals.ts';
 import type { PodPlace } from './pod-place.ts';
 import type { UsageMeter } from './usage-meter.ts';
@@ -32,8 +33,7 @@ export interface ContainerDeps {
   readonly pods: { get(id: string): PodPlace | undefined; all(): PodPlace[] };
   /** CreateContainer calls in flight, by natural key. */
   readonly creating: SingleFlight<string>;
-  /** The ids that are being made: on the ledger, not yet on record. */
-  readonly making: Set<string>;
+  readonly making: Creations;
   readonly starting: SingleFlight<void>;
   readonly removing: SingleFlight<void>;
   /** Two undos of one container never overlap: its end and its removal may come at the same time. */

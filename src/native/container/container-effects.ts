@@ -26,14 +26,17 @@ export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: Cgrou
 
 /**
  * Ends what a runtime holds of a container. conmon goes first, so that a create that nobody waits for any more does not go on behind
- * our back; then the runtime's record, the processes (with a shared PID namespace some outlive the first one) and the cgroup.
+ * our back; then the runtime's record, the processes (with a shared PID namespace some outlive the first one) and the cgroup. A
+ * runtime that cannot delete fails this only in the end: its container does not live on for that.
  */
 export async function removeFromRuntime(deps: { handlers: RuntimeHandlers; cgroups: Cgroups; exitWatch: { forget(id: string): void } }, id: string, { handler, cgroup, bundle }: RuntimeEffect): Promise<void> {
   await endMonitor(bundle);
-  await deps.handlers.get(handler).delete(id, { force: true });
+  const deletion = async (): Promise<void> => await deps.handlers.get(handler).delete(id, { force: true });
+  const [deleted] = await Promise.allSettled([deletion()]);
   await deps.cgroups.kill(cgroup);
   await deps.cgroups.remove(cgroup);
   deps.exitWatch.forget(id);
+  if (deleted.status === 'rejected') throw deleted.reason;
 }
 
 const monitorDeadlineMs = 2000;

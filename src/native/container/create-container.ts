@@ -1,4 +1,5 @@
-import { during, failure } from '../../base/errors.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { failure } from '../../base/errors.ts';
 import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import { ContainerConfig } from '../../gen/cri.ts';
@@ -12,6 +13,7 @@ import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
 import { createInRuntime } from './create-in-runtime.ts';
 import type { CreatedProcesses } from './create-in-runtime.ts';
+import { duringOnce } from './during-once.ts';
 import { logPathOf } from './log-path.ts';
 import type { PodPlace } from './pod-place.ts';
 import { prepareRootfs } from './prepare-rootfs.ts';
@@ -32,30 +34,49 @@ export interface ContainerInTheMaking {
  * crash, undoes all of them; only `record` makes the container known.
  */
 export async function createContainer(deps: ContainerDeps, request: { podId: string; config: ContainerConfig }, ctx: CallContext): Promise<string> {
+  const { config } = request;
   const pod = readyPod(deps, request.podId);
-  const name = containerName(request.config);
-  return await deps.creating.run(containerKey(pod.id, request.config), async () => {
-    const same = findSame(deps, pod, request.config);
+  const name = containerName(config);
+  const logPath = logPathOf(pod.config, config);
+  let joined = true;
+  const id = await deps.creating.run(containerKey(pod.id, config), async () => {
+    joined = false;
+    const same = findSame(deps, pod, config);
     if (same !== undefined) return same.id;
-    const id = newObjectId();
-    deps.making.add(id);
-    try {
-      const image = await ctx.stages.run('image', () => resolveImage(deps, id, request.config));
-      const container: ContainerInTheMaking = { id, pod, config: request.config, image };
-      const logPath = logPathOf(pod.config, request.config);
-      await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
-      const built = await ctx.stages.run('spec', () => buildSpec(deps, container));
-      const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath }));
-      await ctx.stages.run('record', () => record(deps, container, { built, logPath, process }));
-      return id;
-    } catch (error) {
-      await deps.effects.rollback(id);
-      throw during(error, { act: 'create container', object: `${name} in pod ${podLabel(pod)}` });
-    } finally {
-      deps.making.delete(id);
-      deps.images.release(id);
-    }
+    const newId = newObjectId();
+    return await deps.making.run({ id: newId, podId: pod.id }, async (signal) => {
+      try {
+        await make(deps, { id: newId, pod, config, logPath, signal }, ctx);
+        return newId;
+      } catch (error) {
+        await deps.effects.rollback(newId);
+        throw duringOnce(signal.aborted ? notReady(pod) : error, { act: 'create container', object: `${name} in pod ${podLabel(pod)}` });
+      } finally {
+        deps.images.release(newId);
+      }
+    });
   });
+  const made = deps.records.get(id);
+  if (joined && made !== undefined && !sameConfig(made.config, config)) throw taken(made);
+  return id;
+}
+
+interface CreationRequest {
+  readonly id: string;
+  readonly pod: PodPlace;
+  readonly config: ContainerConfig;
+  readonly logPath: string;
+  /** Aborted when the pod is stopped. */
+  readonly signal: AbortSignal;
+}
+
+async function make(deps: ContainerDeps, { id, pod, config, logPath, signal }: CreationRequest, ctx: CallContext): Promise<void> {
+  const image = await ctx.stages.run('image', () => resolveImage(deps, id, config));
+  const container: ContainerInTheMaking = { id, pod, config, image };
+  await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
+  const built = await ctx.stages.run('spec', () => buildSpec(deps, container));
+  const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath, signal }));
+  await ctx.stages.run('record', () => record(deps, container, { built, logPath, process }));
 }
 
 function readyPod(deps: ContainerDeps, podId: string): PodPlace {
@@ -80,16 +101,25 @@ function findSame(deps: ContainerDeps, pod: PodPlace, config: ContainerConfig): 
   const existing = deps.records.all().find((other) => other.podId === pod.id && containerKey(other.podId, other.config) === key);
   if (existing === undefined) return undefined;
   if (stateWord(existing) === 'created' && sameConfig(existing.config, config)) return existing;
-  throw failure('already-exists', {
+  throw taken(existing);
+}
+
+function taken(existing: ContainerRecord): Error {
+  const { name = '', attempt = 0 } = existing.config.metadata ?? {};
+  return failure('already-exists', {
     act: 'create container',
-    object: `${config.metadata?.name} (attempt ${config.metadata?.attempt ?? 0})`,
+    object: `${name} (attempt ${attempt})`,
     why: `the pod has one of this name and attempt: ${existing.id}, ${stateWord(existing)}; remove it or give the next attempt number`,
   });
 }
 
-/** Compared as messages: a config that was read back from the store lacks the members that were undefined. */
+/**
+ * Compared as messages, for a config that was read back from the store lacks the members that were undefined; and decoded again, for
+ * maps have no order: the kubelet encodes labels and annotations in another one each time.
+ */
 function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
-  return Buffer.from(ContainerConfig.encode(one).finish()).equals(ContainerConfig.encode(other).finish());
+  const plain = (config: ContainerConfig): ContainerConfig => ContainerConfig.decode(ContainerConfig.encode(config).finish());
+  return isDeepStrictEqual(plain(one), plain(other));
 }
 
 function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; process: CreatedProcesses }): void {

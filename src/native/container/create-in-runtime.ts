@@ -1,13 +1,14 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createWithConmon } from '../../part/oci/conmon.ts';
+import { checkPrograms, createWithConmon } from '../../part/oci/conmon.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import { encodeSpec } from '../../part/spec/encode-spec.ts';
 import type { BuiltSpec } from './build-spec.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { inTime } from './in-time.ts';
 
 export interface CreatedProcesses {
   readonly container: ProcessRef;
@@ -18,11 +19,12 @@ export interface CreatedProcesses {
 const createDeadlineMs = 120_000;
 
 /** Writes config.json and has conmon run `create`: afterwards the container's process exists and waits for its start. */
-export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string }): Promise<CreatedProcesses> {
+export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; signal: AbortSignal }): Promise<CreatedProcesses> {
   const { bundle } = containerPaths(deps.roots, id);
   writeFileSync(join(bundle, 'config.json'), encodeSpec(made.built.spec), { mode: 0o600 });
-  if (made.logPath !== '') await mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 });
+  if (made.logPath !== '') await inTime(mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 }), { act: 'make log directory', path: dirname(made.logPath) });
   const runtime = deps.handlers.get(pod.handler);
+  await checkPrograms({ conmon: deps.conmonPath, runtime, id });
   return await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroupsPath, bundle } }, () =>
     createWithConmon({
       conmon: deps.conmonPath,
@@ -37,5 +39,6 @@ export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: 
       terminal: config.tty,
       cgroups: [],
       deadlineMs: createDeadlineMs,
+      signal: made.signal,
     }, deps.log));
 }

@@ -16,9 +16,13 @@ export class PodContainers {
     this.#deps = deps;
   }
 
-  /** Kills every container of the pod that still lives, all at once; the first that could not be killed is thrown at the end. */
+  /**
+   * Kills every container of the pod that still lives, all at once, and ends those in the making. For a pod that takes no new ones.
+   * The first failure is thrown at the end.
+   */
   async killAllOf(podId: string): Promise<void> {
-    await allSettled(this.#of(podId).filter((record) => record.exit === undefined).map((record) => killContainer(this.#deps, record)));
+    const living = this.#of(podId).filter((record) => record.exit === undefined);
+    await allSettled([this.#deps.making.endAllOf(podId), ...living.map((record) => killContainer(this.#deps, record))]);
   }
 
   /** Removes every container of the pod, killing it first. */

@@ -4,14 +4,20 @@ import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 
+/**
+ * The mode of both directories: what an image marks setuid must not be within reach of the node's users (CVE-2021-41103), who can
+ * learn a container's id from the mount table. Its own processes never walk these paths.
+ */
+const privateMode = 0o700;
+
 /** Makes the bundle and the writable layer, and mounts the container's root over the image's layers. */
 export async function prepareRootfs(deps: ContainerDeps, { id, image }: ContainerInTheMaking): Promise<void> {
   const paths = containerPaths(deps.roots, id);
   await deps.effects.make({ owner: id, kind: 'bundle', data: { path: paths.bundle } }, () => {
-    mkdirSync(paths.bundle, { recursive: true, mode: 0o711 });
+    mkdirSync(paths.bundle, { recursive: true, mode: privateMode });
   });
   await deps.effects.make({ owner: id, kind: 'writable-layer', data: { path: paths.writable } }, () => {
-    mkdirSync(paths.writable, { recursive: true, mode: 0o711 });
+    mkdirSync(paths.writable, { recursive: true, mode: privateMode });
   });
   await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () => {
     mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: image.layers });

@@ -8,18 +8,25 @@ import type { ContainerExit, ContainerRecord } from './container-record.ts';
 import { updateRecord } from './start-container.ts';
 
 const lostMessage = 'its exit code is not known: its monitor (conmon) was gone before it ended';
+const rebootMessage = 'its exit code is not known: the node went down while it was there';
 
-/** Puts a container's end on record, tells who waits for it, and frees what the runtime still holds. The first end counts. */
+/** Notes a container's end and frees what the runtime still holds of it. The first end counts. */
 export async function recordExit(deps: ContainerDeps, id: string, exit: Exit): Promise<void> {
   const record = deps.records.get(id);
   if (record === undefined || record.exit !== undefined) return;
-  const end = explain(deps, record, exit);
+  noteExit(deps, record, exit);
+  await freeRuntime(deps, record);
+}
+
+/** Puts the end of a container that had none on record and tells who waits for it. */
+export function noteExit(deps: ContainerDeps, record: ContainerRecord, exit: Exit): void {
+  const { id } = record;
+  const end = explain(deps, record, { ...exit, at: latest(exit.at, record.startedAt ?? record.createdAt) });
   updateRecord(deps, id, { exit: end });
   deps.exitWatch.forget(id);
   deps.killedByUs.delete(id);
   deps.log.info('container ended', { container: id, pod: record.podId, name: record.config.metadata?.name, exitCode: end.code, reason: end.reason });
   deps.exits.announce(id);
-  await freeRuntime(deps, record);
 }
 
 /** The end of a container that nobody watched: that it is over is certain, how it ended is not. */
@@ -27,9 +34,14 @@ export function lostExit(): Exit {
   return { code: unknownExitCode, at: BigInt(Date.now()) * 1_000_000n, monitorLost: true };
 }
 
+/** A file's time lags behind the clock by up to a tick, and clocks are set back: a container does not end before it began. */
+function latest(one: bigint, other: bigint): bigint {
+  return one > other ? one : other;
+}
+
 /** The reasons are the words that the kubelet and people know from every other runtime. */
 function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): ContainerExit {
-  if (exit.monitorLost) return { code: exit.code, at: exit.at, reason: 'Unknown', message: lostMessage };
+  if (exit.monitorLost) return { code: exit.code, at: exit.at, reason: 'Unknown', message: record.bootId === deps.bootId ? lostMessage : rebootMessage };
   const oomKilled = wasOomKilled({
     exitCode: exit.code,
     oomKills: deps.cgroups.oomKills(record.cgroup),
@@ -41,7 +53,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
 }
 
 /** A dead container needs neither its cgroup nor the runtime's record. What fails here is tried again by its removal. */
-async function freeRuntime(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
+export async function freeRuntime(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   try {
     await deps.locks.run(record.id, () => deps.effects.undo(record.id, ['runtime']));
   } catch (error) {

@@ -1,39 +1,58 @@
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
+import { readExit } from '../../part/oci/exit-watch.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
-import { lostExit, recordExit } from './record-exit.ts';
+import { endOrphanedExecs } from './end-orphaned-execs.ts';
+import { freeRuntime, lostExit, noteExit } from './record-exit.ts';
+import { someAtOnce } from './some-at-once.ts';
 import { updateRecord } from './start-container.ts';
 import { watchContainer } from './watch-container.ts';
 
 /**
- * Takes up where the daemon before this one stopped: undoes containers that were never finished, notes the end of those that
- * died meanwhile, and watches the rest. One that cannot be recovered does not keep the others from it.
+ * Takes up where the daemon before this one stopped: notes the end of containers that died meanwhile and watches the rest. When it
+ * resolves, every state is true. One that cannot be recovered does not keep the others from it.
  */
 export async function recoverContainers(deps: ContainerDeps): Promise<void> {
-  await undoUnfinishedContainers(deps);
-  await Promise.all(deps.records.all().filter((record) => record.exit === undefined).map(async (record) => {
+  await someAtOnce(deps.records.all().filter((record) => record.exit === undefined), async (record) => {
     await recoverContainer(deps, record).catch((error: unknown) => deps.log.error('recover container', { container: record.id, error: messageOf(error) }));
-  }));
+  });
+  forgetStrayExits(deps);
 }
 
-/** Undoes what is on the ledger for containers that do not exist: cut short by a crash, or not undone completely at the first try. */
+/**
+ * Undoes what is on the ledger for containers that do not exist (cut short by a crash, or not undone completely at the first try), and
+ * frees what the runtime still holds of those that have ended.
+ */
 export async function undoUnfinishedContainers(deps: ContainerDeps): Promise<void> {
-  for (const owner of deps.effects.owners()) {
-    if (deps.records.get(owner) !== undefined || deps.making.has(owner)) continue;
+  await someAtOnce(deps.effects.owners(), async (owner) => {
+    const record = deps.records.get(owner);
+    if (record?.exit !== undefined) return await freeRuntime(deps, record);
+    if (record !== undefined || deps.making.has(owner)) return;
     deps.log.info('undo what is left of an unfinished container', { container: owner });
-    await deps.effects.rollback(owner);
-  }
+    await deps.locks.run(owner, () => deps.effects.rollback(owner));
+  });
 }
 
 async function recoverContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
-  if (record.bootId !== deps.bootId) return await recordExit(deps, record.id, lostExit());
+  if (record.bootId !== deps.bootId) return noteExit(deps, record, readExit(deps.exitDir, record.id) ?? lostExit());
   // The daemon may have been killed between the runtime's start and our note of it.
   if (record.startedAt === undefined && await startedUnnoticed(deps, record)) updateRecord(deps, record.id, { startedAt: record.createdAt });
   watchContainer(deps, record);
   deps.exitWatch.check(record.id);
+  await endOrphanedExecs(deps, record);
 }
 
 async function startedUnnoticed(deps: ContainerDeps, record: ContainerRecord): Promise<boolean> {
   const state = await deps.handlers.get(record.handler).state(record.id);
   return state?.status === 'running' || state?.status === 'paused';
+}
+
+/** Exit files of containers that nobody knows or waits for: left where conmon outlived a creation that was cut short. */
+function forgetStrayExits(deps: ContainerDeps): void {
+  for (const name of readdirSync(deps.exitDir)) {
+    const awaited = deps.records.all().some((record) => record.exit === undefined && name.includes(record.id));
+    if (!awaited) rmSync(join(deps.exitDir, name), { force: true });
+  }
 }

@@ -1,5 +1,6 @@
-import { failure } from '../../base/errors.ts';
+import { failure, messageOf } from '../../base/errors.ts';
 import type { CallContext } from '../../engine/engine.ts';
+import { readExit } from '../../part/oci/exit-watch.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import { signalNumber } from '../../part/spec/effective-stop-signal.ts';
 import type { ContainerDeps } from './container-deps.ts';
@@ -33,25 +34,43 @@ export async function stopContainer(deps: ContainerDeps, record: ContainerRecord
   await ctx.stages.run('kill', () => killContainer(deps, record));
 }
 
-/** SIGKILL, and the wait until it is gone: deadline-exceeded when the kernel does not let go of it. */
+/**
+ * SIGKILL, and the wait until it is gone: deadline-exceeded when the kernel does not let go of it. Where the runtime's word has no
+ * effect (it lost its record, or the container is frozen), the cgroup is emptied instead.
+ */
 export async function killContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   deps.killedByUs.add(record.id);
   await signalContainer(deps, record, SIGKILL);
-  for (const patienceMs of [monitorPatienceMs, killPatienceMs]) {
-    if (await waitForExit(deps, record, patienceMs)) return;
-    deps.exitWatch.check(record.id);
-    if (!isAlive(deps, record)) return recordExit(deps, record.id, lostExit());
-  }
+  if (await waitForEnd(deps, record, monitorPatienceMs)) return;
+  await deps.cgroups.kill(record.cgroup).catch((error: unknown) => deps.log.warn('kill container by its cgroup', { container: record.id, error: messageOf(error) }));
+  if (await waitForEnd(deps, record, killPatienceMs)) return;
   throw failure('deadline-exceeded', { act: 'stop container', object: record.id, why: `its process ${record.process.pid} is still there ${killPatienceMs / 1000} s after SIGKILL: see /proc/${record.process.pid}/stack for what the kernel waits for` });
+}
+
+/** As waitForExit; in the end looks for itself, and records an end that nobody reported. */
+async function waitForEnd(deps: ContainerDeps, record: ContainerRecord, timeoutMs: number): Promise<boolean> {
+  if (await waitForExit(deps, record, timeoutMs)) return true;
+  deps.exitWatch.check(record.id);
+  if (isAlive(deps, record)) return false;
+  await recordExit(deps, record.id, readExit(deps.exitDir, record.id) ?? lostExit());
+  return true;
 }
 
 function isAlive(deps: ContainerDeps, record: ContainerRecord): boolean {
   return record.bootId === deps.bootId && processAlive(record.process);
 }
 
-/** An end between our look and the signal is no failure: the runtime says so, and waiting finds it. */
+/**
+ * Through the runtime, which knows best what a container's first process is. One that cannot (its program is gone, its handler is
+ * not configured any more) must not keep the container alive: then the process gets the signal from us.
+ */
 async function signalContainer(deps: ContainerDeps, record: ContainerRecord, signal: number): Promise<void> {
-  await deps.handlers.get(record.handler).kill(record.id, String(signal));
+  try {
+    await deps.handlers.get(record.handler).kill(record.id, String(signal));
+  } catch (error) {
+    deps.log.warn('the runtime cannot signal the container, its process is signalled directly', { container: record.id, signal, error: messageOf(error) });
+    if (isAlive(deps, record)) process.kill(record.process.pid, signal);
+  }
 }
 
 async function waitForExit(deps: ContainerDeps, { id }: ContainerRecord, timeoutMs: number, signal?: AbortSignal): Promise<boolean> {

@@ -1,5 +1,7 @@
 /** What the node as a whole says of itself: conditions, handlers, features, the kubelet's settings. */
+import { access, constants, stat } from 'node:fs/promises';
 import { messageOf } from '../../base/errors.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
@@ -15,8 +17,9 @@ export interface NodeDeps {
   readonly cni: Cni;
   readonly hostFacts: HostFacts;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
-  /** The effective configuration, for the verbose status. */
-  readonly config: unknown;
+  readonly conmonPath: string;
+  /** The configuration in force, for the verbose status. */
+  readonly config: () => unknown;
 }
 
 export function createNodeEngine(deps: NodeDeps): NodeEngine {
@@ -27,7 +30,7 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
       const handlers = deps.handlers.all();
       const probed = await Promise.all(handlers.map((runtime) => probes.probe(runtime)));
       return {
-        status: { conditions: [runtimeReady(probed[handlers.indexOf(deps.handlers.get(''))]), networkReady(network)] },
+        status: { conditions: [await runtimeReady(probed[handlers.indexOf(deps.handlers.get(''))], deps.conmonPath), networkReady(network)] },
         handlers: handlers.flatMap((runtime, n) => describe(runtime, probed[n]!, deps)),
         features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: true },
         info: verbose ? verboseInfo(deps, network, handlers.map((runtime, n) => [runtime.name, probed[n]!])) : {},
@@ -45,26 +48,43 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
 
 type Probed = RuntimeProbe | { readonly error: string };
 
-/** A runtime is asked once; one that failed is asked again, for somebody may install it. */
+/** A program is asked once: again when it was replaced or taken away (by its file's identity), or when it failed. */
 class ProbeCache {
-  readonly #known = new Map<string, RuntimeProbe>();
+  readonly #known = new Map<string, { readonly program: string; readonly probe: RuntimeProbe }>();
+  readonly #asking = new SingleFlight<Probed>();
 
-  async probe(runtime: OciRuntime): Promise<Probed> {
-    const known = this.#known.get(runtime.name);
-    if (known !== undefined) return known;
-    try {
-      const probe = await runtime.probe();
-      this.#known.set(runtime.name, probe);
-      return probe;
-    } catch (error) {
-      return { error: messageOf(error) };
-    }
+  probe(runtime: OciRuntime): Promise<Probed> {
+    return this.#asking.run(runtime.path, async () => {
+      const program = await identityOf(runtime.path);
+      const known = this.#known.get(runtime.path);
+      if (known !== undefined && known.program === program) return known.probe;
+      this.#known.delete(runtime.path);
+      try {
+        const probe = await runtime.probe();
+        this.#known.set(runtime.path, { program, probe });
+        return probe;
+      } catch (error) {
+        return { error: messageOf(error) };
+      }
+    });
   }
 }
 
-/** The node is ready when its default handler is: another that is broken takes only its own pods down. */
-function runtimeReady(probed: Probed | undefined): RuntimeCondition {
-  if (probed !== undefined && 'error' in probed) return { type: 'RuntimeReady', status: false, reason: 'RuntimeMissing', message: probed.error };
+async function identityOf(program: string): Promise<string> {
+  try {
+    const { dev, ino, mtimeNs, mode } = await stat(program, { bigint: true });
+    return [dev, ino, mtimeNs, mode].join();
+  } catch {
+    return ''; // asking it will say why
+  }
+}
+
+/** The node is ready when its default handler and the monitor are: another handler that is broken takes only its own pods down. */
+async function runtimeReady(probed: Probed | undefined, conmonPath: string): Promise<RuntimeCondition> {
+  const notReady = (reason: string, message: string): RuntimeCondition => ({ type: 'RuntimeReady', status: false, reason, message });
+  if (probed !== undefined && 'error' in probed) return notReady('RuntimeMissing', probed.error);
+  const hasMonitor = await access(conmonPath, constants.X_OK).then(() => true, () => false);
+  if (!hasMonitor) return notReady('MonitorMissing', `no program ${conmonPath}; install conmon or correct its path`);
   return { type: 'RuntimeReady', status: true, reason: '', message: '' };
 }
 
@@ -85,7 +105,7 @@ function describe(runtime: OciRuntime, probed: Probed, { handlers, hostFacts }: 
 /** Under the keys that tools know from containerd. */
 function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonly (readonly [string, Probed])[]): VerboseInfo {
   return {
-    config: JSON.stringify(deps.config),
+    config: JSON.stringify(deps.config()),
     cniconfig: JSON.stringify({ network: network.network ?? null, skipped: network.skipped }),
     lastCNILoadStatus: network.ready ? 'OK' : network.message,
     runtimes: JSON.stringify(Object.fromEntries(handlers)),

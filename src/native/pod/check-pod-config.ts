@@ -3,6 +3,7 @@ import { NamespaceMode, Protocol } from '../../gen/cri.ts';
 import type { PodSandboxConfig, PortMapping } from '../../gen/cri.ts';
 import { validateSysctls } from '../../host/namespaces.ts';
 import { namespaceOptions, usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { checkDnsConfig } from './resolv-conf.ts';
 
 /** What uname(2) has room for. */
 const maxHostname = 64;
@@ -18,6 +19,7 @@ export function checkPodConfig(config: PodSandboxConfig): void {
   checkHostname(config);
   checkNamespaces(config);
   validateSysctls(config.linux?.sysctls ?? {}, { hostNetwork: usesHostNetwork(config), hostIpc: usesHostIpc(config) });
+  checkDnsConfig(config.dnsConfig);
   for (const mapping of config.portMappings) checkPortMapping(mapping);
   if (config.logDirectory !== '' && !config.logDirectory.startsWith('/')) throw bad('log_directory', 'it is not an absolute path');
   if (/\0|(^|\/)\.\.(\/|$)/.test(config.linux?.cgroupParent ?? '')) throw bad('linux.cgroup_parent', 'it has .. or a NUL byte in it');

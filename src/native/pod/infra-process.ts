@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { checkPrograms } from '../../part/oci/conmon.ts';
 import { createInfraProcess } from '../../part/oci/infra-process.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import { buildInfraSpec } from '../../part/spec/build-infra-spec.ts';
@@ -33,8 +34,9 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
     hostname: hostnameOf(pod),
     facts: deps.hostFacts,
   })), { mode: 0o600 });
+  const runtime = deps.handlers.get(pod.handler);
+  await checkPrograms({ conmon: deps.conmonPath, runtime, id: pod.id });
   return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroupsPath, bundle } }, async () => {
-    const runtime = deps.handlers.get(pod.handler);
     const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: createDeadlineMs }, deps.log);
     await runtime.start(pod.id);
     return container;

@@ -13,8 +13,8 @@ import type { PodRecord } from './pod-record.ts';
 
 /** What pods ask of the container floor. */
 export interface PodContainers {
-  /** Kills every container of the pod that still runs, all at once. */
-  killAllOf(podId: string, ctx: CallContext): Promise<void>;
+  /** Kills every container of the pod that still lives, and ends those in the making, all at once. */
+  killAllOf(podId: string): Promise<void>;
   removeAllOf(podId: string, ctx: CallContext): Promise<void>;
   statusesOf(podId: string): ContainerStatus[];
   statsOf(podId: string): ContainerStats[];

@@ -1,8 +1,8 @@
 import { getByIdPrefix } from '../../base/object-id.ts';
-import type { PodEngine, VerboseInfo } from '../../engine/engine.ts';
+import type { PodEngine } from '../../engine/engine.ts';
 import { listPods, podStatus } from './list-pods.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { pinnedNamespaces } from './pod-namespaces.ts';
+import { podInfo } from './pod-info.ts';
 import type { PodRecord } from './pod-record.ts';
 import { listPodStats, podStats } from './pod-stats.ts';
 import { removePod } from './remove-pod.ts';
@@ -23,20 +23,5 @@ export function createPodEngine(deps: PodDeps): PodEngine {
     list: async (filter) => listPods(deps.records.all(), filter, deps.isReady),
     stats: async (id) => podStats(deps, get(id)),
     listStats: async (filter) => listPodStats(deps, filter),
-  };
-}
-
-/** The `info` map of a verbose status, under the key names that tools know from containerd. */
-function podInfo(deps: PodDeps, record: PodRecord): VerboseInfo {
-  return {
-    info: JSON.stringify({
-      pid: record.infra?.pid ?? 0,
-      processStatus: record.infra === undefined ? 'none' : 'running',
-      runtimeHandler: record.handler,
-      runtimeType: 'oci',
-      namespaces: pinnedNamespaces(deps.roots.state, record.id),
-      cgroupParent: record.cgroupParent,
-      config: record.config,
-    }),
   };
 }

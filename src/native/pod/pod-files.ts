@@ -18,7 +18,8 @@ export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<voi
   const paths = podPaths(deps.roots.state, pod.id);
   const nameservers = resolvConf(pod.config.dnsConfig, await nodeResolvConf());
   await deps.effects.make({ owner: pod.id, kind: 'pod-directory', data: { path: paths.directory } }, () => {
-    mkdirSync(paths.directory, { recursive: true, mode: 0o711 });
+    // Closed to the node's users: a /dev/shm that everyone in the pod may write is in it.
+    mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
     // Nothing of a pod survives a reboot, so nothing here needs to reach the disk.
     writeFileSync(paths.resolvConf, nameservers, { mode: 0o644 });
     writeFileSync(paths.hostname, `${usesHostNetwork(pod.config) ? hostname() : hostnameOf(pod)}\n`, { mode: 0o644 });
@@ -31,9 +32,9 @@ export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<voi
 }
 
 /** Undo of `shm`; not mounted, or gone, is fine. */
-export function removeShm({ path }: { path: string }): void {
+export async function removeShm({ path }: { path: string }): Promise<void> {
   try {
-    libc.umount2(path, UMOUNT_NOFOLLOW | MNT_DETACH);
+    await libc.umount2Aside(path, UMOUNT_NOFOLLOW | MNT_DETACH);
   } catch (error) {
     if (!hasCode(error, 'EINVAL') && !hasCode(error, 'ENOENT')) throw error;
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isKind } from '../../base/errors.ts';
 import { matchesLabels } from '../../base/label-selector.ts';
 import type { NetworkInterfaceUsage, NetworkUsage, PodSandboxStats, PodSandboxStatsFilter } from '../../gen/cri.ts';
 import { inNetworkNamespace } from '../../host/namespaces.ts';
@@ -42,9 +43,20 @@ export function listPodStats(deps: PodDeps, filter: PodSandboxStatsFilter | unde
 function networkUsage(deps: PodDeps, record: PodRecord, timestamp: bigint): NetworkUsage | undefined {
   const { net } = pinnedNamespaces(deps.roots.state, record.id);
   if (net === undefined) return undefined;
-  const table = inNetworkNamespace(net, () => readFileSync('/proc/thread-self/net/dev', 'latin1'));
+  const table = networkTable(net);
+  if (table === undefined) return undefined;
   const interfaces = parseNetDev(table).filter(({ name }) => name !== 'lo');
   return { timestamp, defaultInterface: interfaces.find(({ name }) => name === podInterface), interfaces: interfaces.filter(({ name }) => name !== podInterface) };
+}
+
+/** Undefined when somebody unpinned the namespace: the stats of other pods are listed all the same. */
+function networkTable(pin: string): string | undefined {
+  try {
+    return inNetworkNamespace(pin, () => readFileSync('/proc/thread-self/net/dev', 'latin1'));
+  } catch (error) {
+    if (isKind(error, 'not-found')) return undefined;
+    throw error;
+  }
 }
 
 /** proc_pid_net(5), `dev`: after the name eight figures of receiving and eight of sending; of each, bytes first and errors third. */

@@ -1,25 +1,23 @@
 import { messageOf } from '../../base/errors.ts';
+import { someAtOnce } from '../container/some-at-once.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podInterface } from './pod-network.ts';
+import { takenByStop } from './stop-pod.ts';
 
 /**
- * Takes up where the daemon before this one stopped: undoes pods that were never finished, and gives back the addresses of pods
- * that a reboot ended and that nobody has removed yet.
+ * Undoes what is on the ledger for pods that do not exist (cut short by a crash, or not undone completely at the first try), and what
+ * a stop would have undone for pods that a reboot has ended and nobody has removed yet: their addresses.
  */
-export async function recoverPods(deps: PodDeps): Promise<void> {
-  await undoUnfinishedPods(deps);
-  await Promise.all(deps.records.all().filter((record) => record.bootId !== deps.bootId).map(async (record) => {
-    await deps.effects.undo(record.id, ['infra', 'network']).catch((error: unknown) => deps.log.warn('give back the network of a pod from before the reboot', { pod: record.id, error: messageOf(error) }));
-  }));
-}
-
-/** Undoes what is on the ledger for pods that do not exist: cut short by a crash, or not undone completely at the first try. */
 export async function undoUnfinishedPods(deps: PodDeps): Promise<void> {
-  for (const owner of deps.effects.owners()) {
-    if (deps.records.get(owner) !== undefined || deps.making.has(owner)) continue;
+  await someAtOnce(deps.effects.owners(), async (owner) => {
+    const record = deps.records.get(owner);
+    if (record !== undefined && record.bootId !== deps.bootId) {
+      await deps.effects.undo(owner, takenByStop).catch((error: unknown) => deps.log.warn('give back the network of a pod from before the reboot', { pod: owner, error: messageOf(error) }));
+    }
+    if (record !== undefined || deps.making.has(owner)) return;
     deps.log.info('undo what is left of an unfinished pod', { pod: owner });
     await deps.effects.rollback(owner);
-  }
+  });
 }
 
 /** Lets the network plugins drop whatever they hold for pods that are not ours any more (CNI GC). */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isKind } from '../../base/errors.ts';
-import { resolvConf } from './resolv-conf.ts';
+import { checkDnsConfig, resolvConf } from './resolv-conf.ts';
 
 test('a pod without a DNS config has the node\'s file', () => {
   assert.equal(resolvConf(undefined, 'nameserver 9.9.9.9\n'), 'nameserver 9.9.9.9\n');
@@ -16,6 +16,6 @@ test('a pod\'s DNS config becomes a resolv.conf of its own', () => {
 
 test('a value that would write a line of its own is refused', () => {
   for (const bad of ['10.0.0.1\nnameserver 6.6.6.6', 'a b', '']) {
-    assert.throws(() => resolvConf({ servers: [bad], searches: [], options: [] }, ''), (error) => isKind(error, 'invalid-argument') && /config\.dns_config\.servers: .* is not one word/.test(String(error)));
+    assert.throws(() => checkDnsConfig({ servers: [bad], searches: [], options: [] }), (error) => isKind(error, 'invalid-argument') && /config\.dns_config\.servers: .* is not one word/.test(String(error)));
   }
 });

@@ -1,7 +1,7 @@
-import { during } from '../../base/errors.ts';
 import { newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
+import { duringOnce } from '../container/during-once.ts';
 import { checkPodConfig } from './check-pod-config.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { makeCgroup } from './pod-cgroup.ts';
@@ -46,7 +46,7 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
       return pod.id;
     } catch (error) {
       await deps.effects.rollback(pod.id);
-      throw during(error, { act: 'run pod', object: podName(request.config) });
+      throw duringOnce(error, { act: 'run pod', object: podName(request.config) });
     } finally {
       deps.making.delete(pod.id);
     }

@@ -6,7 +6,7 @@ import { podName } from './pod-record.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /** What a stopped pod no longer needs. Its directory and namespaces stay for a look, until it is removed. */
-const takenByStop = ['infra', 'network'] as const;
+export const takenByStop: readonly string[] = ['infra', 'network'];
 
 /**
  * Stops a pod. First it is marked, so that no container can be made in it from here on; then its containers are killed, all
@@ -22,7 +22,7 @@ async function stop(deps: PodDeps, id: string, ctx: CallContext): Promise<void> 
   const record = markStopped(deps, id);
   if (record === undefined) return;
   try {
-    await ctx.stages.run('containers', () => deps.containers.killAllOf(id, ctx));
+    await ctx.stages.run('containers', () => deps.containers.killAllOf(id));
     await ctx.stages.run('network', () => deps.effects.undo(id, takenByStop));
   } catch (error) {
     throw during(error, { act: 'stop pod', object: podName(record.config) });

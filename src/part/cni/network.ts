@@ -23,7 +23,8 @@ import { Lanes } from './lanes.ts';
 import { chooseNetwork } from './network-config.ts';
 import type { NetworkChoice, NetworkConfig, SkippedFile } from './network-config.ts';
 import { createPluginRunner, findPlugin } from './plugin-runner.ts';
-import type { PluginRunner } from './plugin-runner.ts';
+import type { CniVerb, PluginRunner } from './plugin-runner.ts';
+import { endStrayPlugins } from './stray-plugins.ts';
 import { chooseVersion } from './version-choice.ts';
 import type { VersionChoice } from './version-choice.ts';
 
@@ -113,6 +114,8 @@ class CniClient implements Omit<Cni, 'close'> {
     const chain = await this.#chain();
     if (chain === undefined) throw failure('unavailable', { act: 'add to network', object: attachment.containerId, why: this.#whyNoNetwork() });
 
+    // A plugin that is missing would fail the undo as well: it must be found before the others are run.
+    await this.#findPlugins(chain, 'ADD');
     const durable = await this.#cache.begin({ network: chain.network, version: chain.version, attachment });
     const [added, kept] = await Promise.allSettled([addChain(chain, attachment, call), durable()]);
     try {
@@ -158,6 +161,7 @@ class CniClient implements Omit<Cni, 'close'> {
   }
 
   async #delCached(cached: CachedAttachment, stages?: Stages): Promise<void> {
+    if (cached.result === undefined) await endStrayPlugins(cached.attachment.containerId);
     const chain: Chain = { network: cached.network, version: cached.version, runPlugin: this.#runPlugin };
     await delChain(chain, await withLiveNamespace(cached.attachment), { prevResult: cached.result, stages });
     await this.#cache.remove(cached.attachment);
@@ -195,7 +199,7 @@ class CniClient implements Omit<Cni, 'close'> {
     const { network, skipped } = this.#choice;
     if (chain === undefined) return { ready: false, message: this.#whyNoNetwork(), network, skipped };
     try {
-      for (const { type } of chain.network.plugins) await findPlugin({ verb: 'STATUS', type, networkName: chain.network.name }, this.#options.binDirs);
+      await this.#findPlugins(chain, 'STATUS');
       if (atLeast(chain.version, '1.1.0')) await statusChain(chain);
       return { ready: true, message: '', network, skipped };
     } catch (error) {
@@ -252,6 +256,10 @@ class CniClient implements Omit<Cni, 'close'> {
     const { version, settled } = await asked;
     if (!settled) this.#versions.delete(network);
     return version;
+  }
+
+  async #findPlugins({ network }: Chain, verb: CniVerb): Promise<void> {
+    for (const { type } of network.plugins) await findPlugin({ verb, type, networkName: network.name }, this.#options.binDirs);
   }
 
   #whyNoNetwork(): string {

@@ -64,6 +64,25 @@ test('only what is needed is kept', async (t) => {
   assert.deepEqual(await readdir(directory), [hexOf(digestOf(bytes))]);
 });
 
+test('clearing up leaves documents alone that are being written', async (t) => {
+  const { store } = await makeStore(t);
+  const documents = Array.from({ length: 30 }, (_, n) => Buffer.from(`document ${n}`));
+  const held = new Set(documents.map((document) => hexOf(digestOf(document))));
+  let writing = true;
+  const clearing = (async () => {
+    while (writing) await store.keepOnly((hex) => held.has(hex));
+  })();
+
+  try {
+    for (const document of documents) await store.put(digestOf(document), document);
+  } finally {
+    writing = false;
+    await clearing;
+  }
+
+  for (const document of documents) assert.deepEqual(await store.get(digestOf(document)), document);
+});
+
 test('an image configuration is read, nulls and all', () => {
   const diffId = `sha256:${'1'.repeat(64)}`;
   const document = parseImageDocument(Buffer.from(JSON.stringify({

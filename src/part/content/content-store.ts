@@ -3,18 +3,21 @@
  * verified, and is verified again when it is read.
  */
 import { createHash } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, hasCode } from '../../base/errors.ts';
-import { makePrivateDir, removeTree, writeFileAtomic } from '../../host/files.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
+import { makePrivateDir, writeFileAtomic } from '../../host/files.ts';
 
 /** Larger documents are refused: they are held in memory. */
 export const largestDocument = 8 << 20;
 
 export class ContentStore {
   readonly #directory: string;
+  readonly #writes = new SingleFlight<void>();
 
   constructor(root: string) {
     this.#directory = join(root, 'content');
@@ -25,8 +28,9 @@ export class ContentStore {
   async put(digest: Digest, bytes: Uint8Array): Promise<void> {
     if (bytes.length > largestDocument) throw failure('failed-precondition', { act: 'store document', object: digest, why: `it has ${bytes.length} bytes, the limit is ${largestDocument}` });
     verify(digest, bytes, 'store document');
-    if (await this.#has(digest)) return;
-    await writeFileAtomic(this.#path(digest), bytes);
+    await this.#writes.run(hexOf(digest), async () => {
+      if (!(await this.#has(digest))) await writeFileAtomic(this.#path(digest), bytes);
+    });
   }
 
   /** The document; not-found, or failed-precondition when the file was damaged since. */
@@ -41,10 +45,13 @@ export class ContentStore {
     }
   }
 
-  /** Removes every document for which `isNeeded` is false, and temporary files of a crash. Returns nothing; absent is fine. */
+  /** Removes every document for which `isNeeded` is false, and temporary files of a crash; not those of documents being written. */
   async keepOnly(isNeeded: (hex: string) => boolean): Promise<void> {
     for (const name of await readdir(this.#directory)) {
-      if (!isNeeded(name)) await removeTree(join(this.#directory, name));
+      const hex = name.split('.', 1)[0] ?? name;
+      const isKept = name === hex ? isNeeded(hex) : this.#writes.has(hex);
+      // Asked and removed in one turn: a pull that wants the document from now on finds that it is gone.
+      if (!isKept) rmSync(join(this.#directory, name), { force: true });
     }
   }
 

@@ -96,7 +96,11 @@ export function conmonOf(bundle: string): ProcessRef | undefined {
   }
 }
 
-async function checkPrograms({ conmon, runtime, id }: ConmonRequest): Promise<void> {
+/**
+ * Throws failed-precondition when the runtime's program or conmon is missing. Worth asking before the creation goes on
+ * record: what a missing runtime never made, it could not take away either.
+ */
+export async function checkPrograms({ conmon, runtime, id }: Pick<ConmonRequest, 'conmon' | 'runtime' | 'id'>): Promise<void> {
   await access(runtime.path, constants.X_OK).catch((cause: unknown) => {
     throw missingRuntime(runtime, 'create container', id, cause);
   });

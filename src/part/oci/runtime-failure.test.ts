@@ -22,6 +22,12 @@ const said: readonly { stderr: string; sentence: string; kind: string }[] = [
   { stderr: 'setns(pid=16868, CLONE_NEWUSER): No such process\nfail startup\n', sentence: 'setns(pid=16868, CLONE_NEWUSER): No such process; fail startup', kind: 'failed-precondition' },
   { stderr: runc('container with id exists: x').replace('with id exists', 'with given ID already exists'), sentence: 'container with given ID already exists: x', kind: 'already-exists' },
   { stderr: 'writing file: No space left on device\n', sentence: 'writing file: No space left on device', kind: 'resource-exhausted' },
+  { stderr: 'writing file `cpuset.cpus`: Numerical result out of range\n', sentence: 'writing file `cpuset.cpus`: Numerical result out of range', kind: 'invalid-argument' },
+  { stderr: runc('failed to write "1": write /sys/fs/cgroup/cpu/pod/x/cpu.cfs_quota_us: invalid argument'), sentence: 'failed to write "1": write /sys/fs/cgroup/cpu/pod/x/cpu.cfs_quota_us: invalid argument', kind: 'invalid-argument' },
+  { stderr: runc('the minimum allowed cpu-shares is 2'), sentence: 'the minimum allowed cpu-shares is 2', kind: 'invalid-argument' },
+  { stderr: 'writing file `memory.limit_in_bytes`: Device or resource busy\n', sentence: 'writing file `memory.limit_in_bytes`: Device or resource busy', kind: 'failed-precondition' },
+  { stderr: runc('unable to set memory limit to 1 (current usage: 352256, peak usage: 2510848)'), sentence: 'unable to set memory limit to 1 (current usage: 352256, peak usage: 2510848)', kind: 'failed-precondition' },
+  { stderr: 'writing file `devices.deny`: Invalid argument\n', sentence: 'writing file `devices.deny`: Invalid argument', kind: 'internal' },
   { stderr: 'cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n', sentence: 'cgroups in hybrid mode not supported, drop all controllers from cgroupv2', kind: 'internal' },
 ];
 

@@ -4,11 +4,16 @@ import type { ErrorKind, GantryError } from '../../base/errors.ts';
 
 const maxSentence = 600;
 
+/** What the kernel says to a limit that the runtimes write to a cgroup file: crun in backquotes, runc with the whole path. */
+const limitFile = String.raw`(?:writing file .|write /\S*/)(?:cpu|cpuset|memory|pids|hugetlb|io|blkio)\.[\w.]+.?: `;
+
 /** In this order: the first pattern that fits the sentence gives the kind; what fits none is internal. */
 const kinds: readonly (readonly [RegExp, ErrorKind])[] = [
   [/container .*does not exist|\/status`: no such file|cannot open directory '[^']*': no such file|loading container: file does not exist/i, 'not-found'],
   [/already exists|container with (the )?given id/i, 'already-exists'],
   [/no space left|cannot allocate memory|resource temporarily unavailable|too many open files|quota exceeded/i, 'resource-exhausted'],
+  [new RegExp(`${limitFile}(?:invalid argument|numerical result out of range)|(?:minimum|maximum) allowed cpu-shares`, 'i'), 'invalid-argument'],
+  [new RegExp(`${limitFile}device or resource busy|unable to set memory limit to`, 'i'), 'failed-precondition'],
   [/not running|not in `?created|is not stopped|stopped container|has stopped|already running|already started|exec\.fifo/i, 'failed-precondition'],
   [/no such (process|file|program)|executable file|not found|permission denied|operation not permitted|exec format error|not a directory/i, 'failed-precondition'],
 ];

@@ -17,8 +17,8 @@ function snapshotIn(t: TestContext, layers: readonly Record<string, string>[]): 
     return directory;
   });
   const snapshot = { writableDir: join(folder, 'w'), mountpoint: join(folder, 'm'), layers: directories };
-  t.after(() => {
-    unmountOverlay(snapshot.mountpoint);
+  t.after(async () => {
+    await unmountOverlay(snapshot.mountpoint);
     rmSync(folder, { recursive: true });
   });
   return snapshot;
@@ -47,11 +47,11 @@ test('the root has the mode and owner that the image gives it', (t) => {
   assert.deepEqual([mode & 0o7777, uid, gid], [0o1755, 7, 8]);
 });
 
-test('what was written is there again after a second mount', (t) => {
+test('what was written is there again after a second mount', async (t) => {
   const snapshot = snapshotIn(t, [{ a: 'a' }]);
   mountOverlay(snapshot);
   writeFileSync(join(snapshot.mountpoint, 'new'), 'kept');
-  unmountOverlay(snapshot.mountpoint);
+  await unmountOverlay(snapshot.mountpoint);
 
   mountOverlay(snapshot);
 
@@ -63,7 +63,7 @@ test('unmounting and removing may be repeated', async (t) => {
   mountOverlay(snapshot);
 
   for (let times = 0; times < 2; times++) {
-    unmountOverlay(snapshot.mountpoint);
+    await unmountOverlay(snapshot.mountpoint);
     await removeWritableLayer(snapshot.writableDir);
   }
 

@@ -69,10 +69,13 @@ function escapePath(path: string): string {
   return path.replace(/[\\:,]/g, '\\$&');
 }
 
-/** Takes the merged tree away; not mounted, or gone altogether, is fine. A busy mount is detached lazily. */
-export function unmountOverlay(mountpoint: string): void {
+/**
+ * Takes the merged tree away; not mounted, or gone altogether, is fine. A busy mount is detached lazily. The kernel writes the whole
+ * file system of the upper directory to its disk first, so this is done beside the main thread.
+ */
+export async function unmountOverlay(mountpoint: string): Promise<void> {
   try {
-    libc.umount2(mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH);
+    await libc.umount2Aside(mountpoint, UMOUNT_NOFOLLOW | MNT_DETACH);
   } catch (error) {
     if (!hasCode(error, 'EINVAL') && !hasCode(error, 'ENOENT')) throw failure('internal', { act: 'unmount root filesystem', object: mountpoint, cause: error });
   }

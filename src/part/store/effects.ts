@@ -28,21 +28,20 @@ export class Effects {
   }
 
   /**
-   * Undoes the owner's effects, newest first, each row cleared after its undo. One that fails does not keep the others from
-   * being undone; its row stays as a debt, and the first failure is thrown at the end.
+   * Undoes the owner's effects, newest first, each row cleared after its undo. Each effect stands on those made before it (a
+   * network needs its namespace, a process its root), so one that cannot be undone ends it: it stays with all before it as a debt,
+   * and its failure is thrown.
    */
   async undo(owner: string, kinds?: readonly string[]): Promise<void> {
-    let first: unknown;
     for (const row of this.#ledger.rows(owner)) {
       if (kinds !== undefined && !kinds.includes(row.kind)) continue;
       try {
         await this.#undoRow(row);
       } catch (error) {
         this.#log.warn('undo failed, kept as a debt', { owner, effect: row.kind, error: messageOf(error) });
-        first ??= during(error, { act: `undo ${row.kind} of`, object: owner });
+        throw during(error, { act: `undo ${row.kind} of`, object: owner });
       }
     }
-    if (first !== undefined) throw first;
   }
 
   /** After a failed recipe: undoes all, and only logs what could not be undone, so that the caller sees the first error. */

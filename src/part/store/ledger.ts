@@ -5,6 +5,7 @@
  * newest first.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { durably } from './durably.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import type { MemoryJournal } from './memory-journal.ts';
 
@@ -27,7 +28,7 @@ export interface Ledger {
   owners(): string[];
 }
 
-export function openLedger(database: DatabaseSync, memory: MemoryJournal): Ledger {
+export function openLedger({ database, path, memory }: { database: DatabaseSync; path: string; memory: MemoryJournal }): Ledger {
   database.exec('CREATE TABLE IF NOT EXISTS ledger (seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL) STRICT');
   const insert = database.prepare('INSERT INTO ledger (owner, kind, data) VALUES (?, ?, ?)');
   const remove = database.prepare('DELETE FROM ledger WHERE seq = ?');
@@ -40,17 +41,18 @@ export function openLedger(database: DatabaseSync, memory: MemoryJournal): Ledge
   return {
     intend(owner, kind, data) {
       const text = encodeJson(data);
-      const seq = Number(insert.run(owner, kind, text).lastInsertRowid);
+      const seq = Number(durably(path, () => insert.run(owner, kind, text)).lastInsertRowid);
       rows.set(seq, { seq, owner, kind, data: decodeJson(text) });
       return seq;
     },
     clear(seq) {
-      remove.run(seq);
+      durably(path, () => remove.run(seq));
       rows.delete(seq);
     },
     rows(owner) {
-      const all = [...rows.values()].reverse();
-      return owner === undefined ? all : all.filter((row) => row.owner === owner);
+      const found: LedgerRow[] = [];
+      for (const row of rows.values()) if (owner === undefined || row.owner === owner) found.push(row);
+      return found.reverse();
     },
     owners() {
       return [...new Set([...rows.values()].map((row) => row.owner))];

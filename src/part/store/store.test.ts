@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -86,4 +86,29 @@ test('a store written by a newer Gantry is refused and left alone', () => {
   const check = new DatabaseSync(path);
   assert.equal(check.prepare('PRAGMA user_version').get()?.['user_version'], 99);
   check.close();
+});
+
+test('CVE-2024-25621: nobody else can read the store, whose records hold secrets of containers', () => {
+  const path = join(folder, 'db');
+  openStore(path).close();
+  chmodSync(path, 0o644); // as something left it
+
+  const store = openStore(path);
+  store.table('pod').put('a', 1);
+
+  for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name);
+  store.close();
+});
+
+test('keys that look like the tags of numbers and bytes come back as the keys they are', () => {
+  const labels = { $bigint: 'no number', $bytes: 'AAAA', $$bigint: '1', $: '', plain: 'x' };
+  const values = [labels, { $bigint: '7' }, { nested: { $bytes: '' }, n: 7n }];
+  const first = openStore(join(folder, 'db'));
+  for (const [n, value] of values.entries()) first.table(`t${'abc'[n]}`).put('a', value);
+  first.close();
+
+  const again = openStore(join(folder, 'db'));
+
+  for (const [n, value] of values.entries()) assert.deepEqual(again.table(`t${'abc'[n]}`).get('a'), value);
+  again.close();
 });

@@ -2,8 +2,10 @@
  * The daemon's records on disk: node:sqlite with a write-ahead log and synchronous=FULL, so that a record is durable when
  * `put` returns (0.1 ms) and survives kill -9 and power loss. Reads come from memory.
  */
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { failure } from '../../base/errors.ts';
+import { durably } from './durably.ts';
 import { decodeJson, encodeJson } from './json.ts';
 import { openLedger } from './ledger.ts';
 import type { Ledger } from './ledger.ts';
@@ -14,7 +16,7 @@ const schemaVersion = 1;
 
 /** Values by id. What `get` and `all` return is shared: never change it, `put` a new value. */
 export interface Table<T> {
-  /** Inserts or replaces; durable when it returns. */
+  /** Inserts or replaces; durable when it returns. A full disk is resource-exhausted, and then nothing has changed. */
   put(id: string, value: T): void;
   get(id: string): T | undefined;
   /** An unknown id is fine. */
@@ -36,28 +38,29 @@ export function openStore(path: string): Store {
   const database = openDatabase(path);
   const memory = new MemoryJournal();
   return {
-    table: (name) => openTable(database, name, memory),
+    table: (name) => openTable({ database, path, memory }, name),
     transaction(fn) {
-      database.exec('BEGIN IMMEDIATE');
+      durably(path, () => database.exec('BEGIN IMMEDIATE'));
       memory.begin();
       try {
         const result = fn();
-        database.exec('COMMIT');
+        durably(path, () => database.exec('COMMIT'));
         memory.commit();
         return result;
       } catch (error) {
         memory.rollback();
-        database.exec('ROLLBACK');
+        if (database.isTransaction) database.exec('ROLLBACK'); // a full disk makes SQLite do it by itself
         throw error;
       }
     },
-    ledger: openLedger(database, memory),
+    ledger: openLedger({ database, path, memory }),
     close: () => database.close(),
   };
 }
 
 function openDatabase(path: string): DatabaseSync {
   try {
+    makePrivate(path);
     const database = new DatabaseSync(path);
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000');
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
@@ -70,7 +73,13 @@ function openDatabase(path: string): DatabaseSync {
   }
 }
 
-function openTable<T>(database: DatabaseSync, name: string, memory: MemoryJournal): Table<T> {
+/** Records hold environments of containers, and with them secrets. SQLite gives its other files the mode of this one. */
+function makePrivate(path: string): void {
+  closeSync(openSync(path, 'a', 0o600));
+  chmodSync(path, 0o600);
+}
+
+function openTable<T>({ database, path, memory }: { database: DatabaseSync; path: string; memory: MemoryJournal }, name: string): Table<T> {
   if (!/^[a-z_]+$/.test(name)) throw failure('internal', { act: 'open table', object: name, why: 'a table name is lower-case letters' });
   database.exec(`CREATE TABLE IF NOT EXISTS record_${name} (id TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT`);
   const upsert = database.prepare(`INSERT INTO record_${name} (id, value) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET value = excluded.value`);
@@ -81,12 +90,12 @@ function openTable<T>(database: DatabaseSync, name: string, memory: MemoryJourna
   }
   return {
     put(id, value) {
-      upsert.run(id, encodeJson(value));
+      durably(path, () => upsert.run(id, encodeJson(value)));
       values.set(id, value);
     },
     get: (id) => values.get(id),
     delete(id) {
-      remove.run(id);
+      durably(path, () => remove.run(id));
       values.delete(id);
     },
     all: () => [...values.values()],
