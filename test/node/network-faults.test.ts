@@ -1,6 +1,6 @@
 /** CNI plugins that are absent, fail, hang or talk nonsense: the message says which and why, and nothing is left. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, afterEach, beforeEach, test } from 'node:test';
@@ -94,6 +94,18 @@ test('a plugin that hangs is killed with its children at the deadline, and other
   assert.ok(Date.now() - began < 1000, 'the other pod was quick');
   await hanging;
   await node.removePod(other);
+});
+
+test('when the caller goes away the pod is finished all the same, and the same call made again gets it', async () => {
+  plugin({ ADD: `echo >> ${plugins}/adds; sleep 0.5; printf '%s' "$request" | sed 's/.*"prevResult"://; s/}$//'` });
+  const config = node.podConfig();
+
+  await assertFails(client.runPodSandbox({ config }, { deadlineMs: 200 }), status.DEADLINE_EXCEEDED, /./);
+  const { podSandboxId } = await client.runPodSandbox({ config });
+
+  assert.deepEqual((await client.listPodSandbox()).items.map(({ id }) => id), [podSandboxId]);
+  assert.equal(readFileSync(path.join(plugins, 'adds'), 'utf8'), '\n', 'it was attached once');
+  await node.removePod({ id: podSandboxId, config });
 });
 
 test('a DEL that fails keeps the pod until it succeeds; meanwhile the message says why', async () => {

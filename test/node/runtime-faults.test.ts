@@ -62,7 +62,7 @@ test('a handler whose program is not installed: its pods run, their containers s
 
 test('a runtime that fails to create is quoted, and the half-made container is gone', async () => {
   await withPod('nocreate', async (pod) => {
-    await assertFails(node.createContainer(pod), status.INTERNAL, /create container [0-9a-f]{64}: nocreate: no room at the inn/);
+    await assertFails(node.createContainer(pod), status.INTERNAL, /create container container-\d+ in pod default\/pod-\d+: nocreate: no room at the inn$/);
     assert.deepEqual((await client.listContainers()).containers, []);
   });
 });
@@ -71,7 +71,7 @@ test('a runtime that fails to start is quoted; the container stays created and c
   await withPod('nostart', async (pod) => {
     const id = await node.createContainer(pod);
 
-    await assertFails(client.startContainer({ containerId: id }), status.INTERNAL, /start container container-\d+: start container [0-9a-f]{64}: nostart: will not start/);
+    await assertFails(client.startContainer({ containerId: id }), status.INTERNAL, /start container container-\d+: nostart: will not start$/);
 
     assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_CREATED);
     await client.removeContainer({ containerId: id });
@@ -90,19 +90,17 @@ test('a runtime that fails to delete: the removal says so, and succeeds once it 
   });
 });
 
-test('a runtime that cannot kill: the stop says so, and the removal finds another way', async () => {
+test('a runtime that cannot kill does not keep its container alive', async () => {
   await withPod('nokill', async (pod) => {
     const id = await node.runContainer(pod);
 
-    await assertFails(client.stopContainer({ containerId: id, timeout: 0n }), status.INTERNAL, /nokill: does not kill/);
+    await client.stopContainer({ containerId: id, timeout: 0n });
 
-    const { info } = await client.containerStatus({ containerId: id, verbose: true });
-    process.kill((JSON.parse(info['info'] ?? '{}') as { pid: number }).pid, 'SIGKILL');
-    await node.ended(id);
+    assert.equal((await node.ended(id)).exitCode, 137);
   });
 });
 
-test('a runtime that is uninstalled while its container runs: status and list still answer, and it ends as it would', async () => {
+test('a runtime that is uninstalled while its container runs: status still answers, and it can be stopped', async () => {
   const gone = double('gone', 'true');
   writeFileSync(daemon.paths.configFile, `${config}[runtime.handlers.gone]\npath = "${gone}"\n`);
   await daemon.restart();
@@ -113,7 +111,8 @@ test('a runtime that is uninstalled while its container runs: status and list st
 
   assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_RUNNING);
   await assertFails(client.execSync({ containerId: id, cmd: ['true'], timeout: 5n }), status.FAILED_PRECONDITION, /runtime handler gone: no program/);
-  await assertFails(client.stopContainer({ containerId: id, timeout: 0n }), status.FAILED_PRECONDITION, /runtime handler gone: no program/);
+  await client.stopContainer({ containerId: id, timeout: 0n });
+  assert.equal((await node.ended(id)).exitCode, 137);
   double('gone', 'true');
   await node.removePod(pod);
   await assertNoTraces(daemon);

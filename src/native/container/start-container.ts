@@ -1,5 +1,7 @@
-import { failure } from '../../base/errors.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failure, GantryError, messageOf } from '../../base/errors.ts';
 import type { CallContext } from '../../engine/engine.ts';
+import { processAlive } from '../../part/oci/process-ref.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
@@ -14,7 +16,7 @@ export async function startContainer(deps: ContainerDeps, id: string, ctx: CallC
   // Taken before the process runs: a container that ends at once must not have ended before it started.
   const now = BigInt(Date.now()) * 1_000_000n;
   try {
-    await ctx.stages.run('runtime start', () => deps.handlers.get(record.handler).start(id));
+    await ctx.stages.run('runtime start', () => startInRuntime(deps, record));
   } catch (error) {
     throw duringOnce(error, { act: 'start container', object: record.config.metadata?.name ?? id });
   }
@@ -22,6 +24,36 @@ export async function startContainer(deps: ContainerDeps, id: string, ctx: CallC
   const end = deps.records.get(id)?.exit?.at;
   const startedAt = end !== undefined && end < now ? end : now;
   updateRecord(deps, id, { startedAt: startedAt > record.createdAt ? startedAt : record.createdAt });
+}
+
+/** How long the runtime may take to return once the container has ended. */
+const afterEndMs = 1000;
+
+/** The wait is over when the runtime returns, which has a deadline of its own. */
+const longestMs = 2_000_000_000;
+
+/** A container that is killed while it is being started can leave the runtime waiting for a process that is gone. */
+async function startInRuntime(deps: ContainerDeps, { id, handler, process }: ContainerRecord): Promise<void> {
+  const [returned, giveUp] = [new AbortController(), new AbortController()];
+  const giveUpAfterEnd = async (): Promise<void> => {
+    if (!(await deps.exits.wait(id, longestMs, returned.signal))) return;
+    await sleep(afterEndMs, undefined, { ref: false });
+    giveUp.abort();
+  };
+  void giveUpAfterEnd();
+  try {
+    await deps.handlers.get(handler).start(id, giveUp.signal);
+  } catch (error) {
+    if (processAlive(process)) throw error;
+    // What the runtime says then is of little use: crun dies of SIGPIPE, or was ended by us.
+    throw failure('failed-precondition', { act: 'start container', object: id, why: `it ended while it was being started (${wordsOf(error)})`, cause: error });
+  } finally {
+    returned.abort();
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof GantryError && error.why !== undefined ? error.why : messageOf(error);
 }
 
 /** Changes some facts of a record; one that was removed meanwhile stays removed. */

@@ -5,7 +5,7 @@
 import { failure, isKind } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { run } from '../../host/spawn.ts';
-import type { RunResult } from '../../host/spawn.ts';
+import type { RunOptions, RunResult } from '../../host/spawn.ts';
 import { runtimeFailure } from './runtime-failure.ts';
 import { parseProbe } from './runtime-probe.ts';
 import type { RuntimeProbe } from './runtime-probe.ts';
@@ -67,16 +67,19 @@ export class OciRuntime {
 
   /** What the program says of itself: version and features. */
   async probe(): Promise<RuntimeProbe> {
-    const version = await this.#run('ask the version of', this.path, ['--version'], askDeadlineMs);
+    const version = await this.#run('ask the version of', this.path, ['--version'], { deadlineMs: askDeadlineMs });
     if (version.code !== 0) throw this.#failed('ask the version of', this.path, version);
     // Debian 12's crun has no such command: then the version has to tell.
-    const features = await this.#run('ask the features of', this.path, ['features'], askDeadlineMs);
+    const features = await this.#run('ask the features of', this.path, ['features'], { deadlineMs: askDeadlineMs });
     return parseProbe(version.stdout.toString(), features.code === 0 ? features.stdout.toString() : undefined);
   }
 
-  /** Starts the process of a created container. In any other state: failed-precondition; unknown: not-found. */
-  async start(id: string): Promise<void> {
-    await this.#command('start container', id, ['start', id], startDeadlineMs);
+  /**
+   * Starts the process of a created container. In any other state: failed-precondition; unknown: not-found; an aborted signal:
+   * cancelled. crun waits for ever when the process is killed in this very moment: the caller who learns of that aborts.
+   */
+  async start(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#command('start container', id, ['start', id], { deadlineMs: startDeadlineMs, ...(signal === undefined ? {} : { signal }) });
   }
 
   /**
@@ -85,7 +88,7 @@ export class OciRuntime {
    */
   async kill(id: string, signal: string, options: { readonly all: boolean } = { all: false }): Promise<void> {
     const args = ['kill', ...(options.all ? ['--all'] : []), id, signal];
-    const result = await this.#run('signal container', id, args, commandDeadlineMs);
+    const result = await this.#run('signal container', id, args, { deadlineMs: commandDeadlineMs });
     if (result.code === 0 || /not running|no such process|already finished/i.test(result.stderr.toString())) return;
     const failed = this.#failed('signal container', id, result);
     if (!isKind(failed, 'not-found')) throw failed;
@@ -97,7 +100,7 @@ export class OciRuntime {
    */
   async delete(id: string, options: { readonly force: boolean } = { force: false }): Promise<void> {
     const args = ['delete', ...(options.force ? ['--force'] : []), id];
-    const result = await this.#run('delete container', id, args, commandDeadlineMs);
+    const result = await this.#run('delete container', id, args, { deadlineMs: commandDeadlineMs });
     if (result.code === 0) return;
     const failed = this.#failed('delete container', id, result);
     if (!isKind(failed, 'not-found')) throw failed;
@@ -106,7 +109,7 @@ export class OciRuntime {
 
   /** What the runtime knows of a container; undefined when it knows none of that id. */
   async state(id: string): Promise<RuntimeState | undefined> {
-    const result = await this.#run('ask the state of container', id, ['state', id], askDeadlineMs);
+    const result = await this.#run('ask the state of container', id, ['state', id], { deadlineMs: askDeadlineMs });
     if (result.code !== 0) {
       const failed = this.#failed('ask the state of container', id, result);
       if (isKind(failed, 'not-found')) return undefined;
@@ -118,20 +121,20 @@ export class OciRuntime {
   /** Changes the cgroup limits: `resources` is linux.resources of the OCI runtime spec, with only the members to change. */
   async update(id: string, resources: object): Promise<void> {
     const input = JSON.stringify(resources);
-    await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], commandDeadlineMs, input);
+    await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], { deadlineMs: commandDeadlineMs, input });
   }
 
-  async #command(act: string, id: string, args: readonly string[], deadlineMs: number, input?: string): Promise<void> {
-    const result = await this.#run(act, id, args, deadlineMs, input);
+  async #command(act: string, id: string, args: readonly string[], options: RunOptions): Promise<void> {
+    const result = await this.#run(act, id, args, options);
     if (result.code !== 0) throw this.#failed(act, id, result);
   }
 
-  async #run(act: string, object: string, args: readonly string[], deadlineMs: number, input?: string): Promise<RunResult> {
+  async #run(act: string, object: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
     try {
-      return await run(this.command.file, [...this.command.args, ...args], { deadlineMs, ...(input === undefined ? {} : { input }) });
+      return await run(this.command.file, [...this.command.args, ...args], options);
     } catch (error) {
       if (isKind(error, 'not-found')) throw missingRuntime(this, act, object, error);
-      if (isKind(error, 'deadline-exceeded')) throw failure('deadline-exceeded', { act, object, why: `${this.name} (${args[0]}) did not finish within ${deadlineMs / 1000} s`, cause: error });
+      if (isKind(error, 'deadline-exceeded')) throw failure('deadline-exceeded', { act, object, why: `${this.name} (${args[0]}) did not finish within ${options.deadlineMs / 1000} s`, cause: error });
       throw error;
     }
   }
