@@ -44,31 +44,29 @@ async function create(): Promise<unknown> {
   return client.createContainer({ podSandboxId: pod.id, config: { ...config, linux }, sandboxConfig: pod.config });
 }
 
-const calls: Readonly<Record<string, () => Promise<unknown>>> = {
-  runPod: () => client.runPodSandbox({ config: pick(podConfigs) }),
-  runPodAgain: () => client.runPodSandbox({ config: pick(podConfigs) }),
-  stopPod: async () => client.stopPodSandbox({ podSandboxId: (await somePod()).id }),
-  removePod: async () => client.removePodSandbox({ podSandboxId: (await somePod()).id }),
-  create,
-  createAgain: create,
-  createOnceMore: create,
-  start: async () => client.startContainer({ containerId: await someContainer() }),
-  startAgain: async () => client.startContainer({ containerId: await someContainer() }),
-  stop: async () => client.stopContainer({ containerId: await someContainer(), timeout: BigInt(randomInt(2)) }),
-  remove: async () => client.removeContainer({ containerId: await someContainer() }),
-  exec: async () => client.execSync({ containerId: await someContainer(), cmd: ['true'], timeout: 5n }),
-  status: async () => client.containerStatus({ containerId: await someContainer(), verbose: true }),
-  podStatus: async () => client.podSandboxStatus({ podSandboxId: (await somePod()).id, verbose: true }),
-  stats: async () => client.containerStats({ containerId: await someContainer() }),
-  podStats: () => client.listPodSandboxStats(),
-};
+/** What is called, and how often in relation to the others. */
+const calls: readonly { readonly name: string; readonly weight: number; readonly call: () => Promise<unknown> }[] = [
+  { name: 'run pod', weight: 4, call: () => client.runPodSandbox({ config: pick(podConfigs) }) },
+  { name: 'stop pod', weight: 1, call: async () => client.stopPodSandbox({ podSandboxId: (await somePod()).id }) },
+  { name: 'remove pod', weight: 1, call: async () => client.removePodSandbox({ podSandboxId: (await somePod()).id }) },
+  { name: 'create', weight: 8, call: create },
+  { name: 'start', weight: 8, call: async () => client.startContainer({ containerId: await someContainer() }) },
+  { name: 'stop', weight: 2, call: async () => client.stopContainer({ containerId: await someContainer(), timeout: BigInt(randomInt(2)) }) },
+  { name: 'remove', weight: 2, call: async () => client.removeContainer({ containerId: await someContainer() }) },
+  { name: 'exec', weight: 4, call: async () => client.execSync({ containerId: await someContainer(), cmd: ['true'], timeout: 5n }) },
+  { name: 'status', weight: 1, call: async () => client.containerStatus({ containerId: await someContainer(), verbose: true }) },
+  { name: 'status of pod', weight: 1, call: async () => client.podSandboxStatus({ podSandboxId: (await somePod()).id, verbose: true }) },
+  { name: 'stats', weight: 1, call: async () => client.containerStats({ containerId: await someContainer() }) },
+  { name: 'stats of pods', weight: 1, call: () => client.listPodSandboxStats() },
+];
+const drum = calls.flatMap(({ weight, ...call }) => Array.from({ length: weight }, () => call));
 
 test('calls of all kinds at once about a few pods: none fails but for a reason of its own, and nothing is left', async (t) => {
   const outcomes = new Map<string, number>();
   const until = Date.now() + budgetMs;
   const caller = async (): Promise<void> => {
     while (Date.now() < until) {
-      const [name, call] = pick(Object.entries(calls));
+      const { name, call } = pick(drum);
       const outcome = await call().then(() => 'OK', (error: { code: number; details: string }) => {
         if (!acceptable.includes(error.code)) assert.fail(`${name} failed with ${status[error.code]}: ${error.details}`);
         return status[error.code];
