@@ -30,6 +30,7 @@ const handlers = {
   nocreate: double('nocreate', '[ "$command" != create ] || { echo "no room at the inn" >&2; exit 1; }'),
   nostart: double('nostart', '[ "$command" != start ] || { echo "will not start" >&2; exit 1; }'),
   nodelete: double('nodelete', `[ "$command" != delete ] || [ -e ${programs}/allowed ] || { echo "will not go" >&2; exit 1; }`),
+  noexec: double('noexec', `[ "$command" != exec ] || { touch ${programs}/asked; while [ ! -e ${programs}/go ]; do sleep 0.02; done; echo "lost the thread" >&2; exit 1; }`),
   nokill: double('nokill', '[ "$command" != kill ] || { echo "does not kill" >&2; exit 1; }'),
 };
 const config = Object.entries(handlers).map(([name, file]) => `[runtime.handlers.${name}]\npath = "${file}"\n`).join('');
@@ -97,6 +98,21 @@ test('a runtime that cannot kill does not keep its container alive', async () =>
     await client.stopContainer({ containerId: id, timeout: 0n });
 
     assert.equal((await node.ended(id)).exitCode, 137);
+  });
+});
+
+test('a runtime that fails to exec is quoted; when the container ended meanwhile, that is told instead', async () => {
+  await withPod('noexec', async (pod) => {
+    const id = await node.runContainer(pod);
+
+    const ofEnding = assertFails(client.execSync({ containerId: id, cmd: ['true'], timeout: 30n }), status.FAILED_PRECONDITION, /exec in container [0-9a-f]{64}: it ended before the command did/);
+    await eventually(() => rmSync(path.join(programs, 'asked')));
+    await client.stopContainer({ containerId: id, timeout: 0n });
+    writeFileSync(path.join(programs, 'go'), '');
+    await ofEnding;
+
+    const other = await node.runContainer(pod);
+    await assertFails(client.execSync({ containerId: other, cmd: ['true'], timeout: 30n }), status.INTERNAL, /exec in container [0-9a-f]{64}: noexec: lost the thread/);
   });
 });
 

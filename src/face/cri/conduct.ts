@@ -90,8 +90,11 @@ export async function conduct<Request extends object>(method: Method, call: Serv
   return failed;
 }
 
+/** A deadline travels as the time that is left, so ours is later than the caller's, by as much as the request was under way. */
+const deadlineSlackMs = 200;
+
 function goneReason(method: Method, call: ServerCall): GantryError {
-  return Date.now() >= Number(call.getDeadline())
+  return Date.now() >= Number(call.getDeadline()) - deadlineSlackMs
     ? failure('deadline-exceeded', { act: method.name, why: 'the deadline that the caller set passed' })
     : failure('cancelled', { act: method.name, why: 'the caller went away' });
 }

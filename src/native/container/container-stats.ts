@@ -6,6 +6,7 @@ import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
 import { cpuUsage, ioUsage, memoryUsage, swapUsage } from './cri-usage.ts';
+import { mapInSlices } from './map-in-slices.ts';
 
 /** What the container uses now. One that does not run has only its writable layer left to count. */
 export function containerStats(deps: ContainerDeps, record: ContainerRecord): ContainerStats {
@@ -22,12 +23,12 @@ export function containerStats(deps: ContainerDeps, record: ContainerRecord): Co
 }
 
 /** The stats of all running containers that match; ids match by prefix. */
-export function listContainerStats(deps: ContainerDeps, filter: ContainerStatsFilter | undefined): ContainerStats[] {
-  return deps.records.all()
+export async function listContainerStats(deps: ContainerDeps, filter: ContainerStatsFilter | undefined): Promise<ContainerStats[]> {
+  const asked = deps.records.all()
     .filter((record) => stateWord(record) === 'running')
     .filter((record) => record.id.startsWith(filter?.id ?? '') && record.podId.startsWith(filter?.podSandboxId ?? ''))
-    .filter((record) => matchesLabels(record.config.labels, filter?.labelSelector))
-    .map((record) => containerStats(deps, record));
+    .filter((record) => matchesLabels(record.config.labels, filter?.labelSelector));
+  return await mapInSlices(asked, (record) => containerStats(deps, record));
 }
 
 function writableLayer(deps: ContainerDeps, record: ContainerRecord): FilesystemUsage {

@@ -1,4 +1,4 @@
-import { failure } from '../../base/errors.ts';
+import { failure, isKind } from '../../base/errors.ts';
 import type { CallContext, ExecResult } from '../../engine/engine.ts';
 import { execOutputLimit, execSync } from '../../part/oci/exec-sync.ts';
 import type { ContainerDeps } from './container-deps.ts';
@@ -7,23 +7,56 @@ import type { ContainerRecord } from './container-record.ts';
 import { readSpec } from './read-spec.ts';
 import { stateWord } from './container-state.ts';
 
+/** How long a container takes to be on record as ended, from when a runtime can find its namespaces gone. */
+const endingMs = 500;
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  /** 0 is no limit. */
+  readonly timeoutSeconds: number;
+}
+
 /** Runs a command in a running container as its own first process runs: same user, capabilities, environment and limits. */
-export async function execSyncInContainer(deps: ContainerDeps, record: ContainerRecord, request: { command: readonly string[]; timeoutSeconds: number }, ctx: CallContext): Promise<ExecResult> {
+export async function execSyncInContainer(deps: ContainerDeps, record: ContainerRecord, request: ExecRequest, ctx: CallContext): Promise<ExecResult> {
   const state = stateWord(record);
   if (state !== 'running') throw failure('failed-precondition', { act: 'exec in container', object: record.id, why: `it is ${state}, not running` });
   const [program] = request.command;
   if (program === undefined || program === '') throw failure('invalid-argument', { act: 'exec in container', object: record.id, why: 'the command is empty' });
+  try {
+    return await exec(deps, record, request, ctx);
+  } catch (error) {
+    throw await whyFailed(deps, record, error);
+  }
+}
+
+async function exec(deps: ContainerDeps, record: ContainerRecord, { command, timeoutSeconds }: ExecRequest, ctx: CallContext): Promise<ExecResult> {
   const { bundle } = containerPaths(deps.roots, record.id);
   const spec = await readSpec(deps, record);
   if (spec === undefined) throw failure('internal', { act: 'exec in container', object: record.id, why: `its bundle ${bundle} is gone` });
   return await ctx.stages.run('exec', () => execSync({
     runtime: deps.handlers.get(record.handler),
     id: record.id,
-    process: { ...spec.process, args: request.command, terminal: false },
-    timeoutMs: Math.max(0, request.timeoutSeconds) * 1000,
+    process: { ...spec.process, args: command, terminal: false },
+    timeoutMs: Math.max(0, timeoutSeconds) * 1000,
     maxBytes: execOutputLimit,
     directory: bundle,
     containerPids: () => deps.cgroups.pids(record.cgroup),
     signal: ctx.signal,
   }));
+}
+
+/**
+ * A runtime that loses the container under its hands says so in many ways; what it comes to is that there is nothing to run in. The
+ * end may be known a moment later only.
+ */
+async function whyFailed(deps: ContainerDeps, record: ContainerRecord, error: unknown): Promise<unknown> {
+  if (!isKind(error, 'internal') && !isKind(error, 'resource-exhausted')) return error;
+  if (isRunning(deps, record)) await deps.exits.wait(record.id, endingMs);
+  if (isRunning(deps, record)) return error;
+  return failure('failed-precondition', { act: 'exec in container', object: record.id, why: 'it ended before the command did', cause: error });
+}
+
+function isRunning(deps: ContainerDeps, { id }: ContainerRecord): boolean {
+  const now = deps.records.get(id);
+  return now !== undefined && stateWord(now) === 'running';
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -32,6 +32,33 @@ test('a layer that is gone has no figure and holds nothing up', async (t) => {
   await eventually(() => meter.usage('there', folder));
 
   assert.equal(meter.usage('gone', join(folder, 'no-such-folder')), undefined);
+});
+
+test('a layer whose files come and go while it is walked has a figure all the same', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-usage-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'kept'), Buffer.alloc(50_000, 1));
+  let n = 0;
+  const busy = setInterval(() => {
+    for (const end = n + 20; n < end; n++) {
+      mkdirSync(join(folder, `d${n}`));
+      writeFileSync(join(folder, `d${n}/x`), '');
+      if (n >= 40) rmSync(join(folder, `d${n - 40}`), { recursive: true });
+    }
+  }, 0);
+  t.after(() => clearInterval(busy));
+  const meter = new UsageMeter();
+
+  for (let round = 0; round < 20; round++) assert.ok((await eventually(() => meter.usage(`layer ${round}`, folder))).bytes >= 50_000n);
+});
+
+test('symlinks are not followed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-usage-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  symlinkSync('/usr', join(folder, 'away'));
+  const meter = new UsageMeter();
+
+  assert.equal((await eventually(() => meter.usage('id', folder))).inodes, 1n);
 });
 
 async function eventually(look: () => Usage | undefined): Promise<Usage> {

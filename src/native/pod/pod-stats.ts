@@ -4,6 +4,7 @@ import { matchesLabels } from '../../base/label-selector.ts';
 import type { NetworkInterfaceUsage, NetworkUsage, PodSandboxStats, PodSandboxStatsFilter } from '../../gen/cri.ts';
 import { inNetworkNamespace } from '../../host/namespaces.ts';
 import { cpuUsage, ioUsage, memoryUsage } from '../container/cri-usage.ts';
+import { mapInSlices } from '../container/map-in-slices.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podInterface } from './pod-network.ts';
 import { pinnedNamespaces } from './pod-namespaces.ts';
@@ -33,10 +34,9 @@ export function podStats(deps: PodDeps, record: PodRecord): PodSandboxStats {
 }
 
 /** The stats of all ready pods that match; the id matches by prefix. */
-export function listPodStats(deps: PodDeps, filter: PodSandboxStatsFilter | undefined): PodSandboxStats[] {
-  return deps.records.all()
-    .filter((record) => deps.isReady(record) && record.id.startsWith(filter?.id ?? '') && matchesLabels(record.config.labels, filter?.labelSelector))
-    .map((record) => podStats(deps, record));
+export async function listPodStats(deps: PodDeps, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> {
+  const asked = deps.records.all().filter((record) => deps.isReady(record) && record.id.startsWith(filter?.id ?? '') && matchesLabels(record.config.labels, filter?.labelSelector));
+  return await mapInSlices(asked, (record) => podStats(deps, record));
 }
 
 /** A pod in the host's network has no traffic of its own to count. */
