@@ -7,8 +7,8 @@ import type { ContainerRecord } from './container-record.ts';
 import { readSpec } from './read-spec.ts';
 import { stateWord } from './container-state.ts';
 
-/** How long a container takes to be on record as ended, from when a runtime can find its namespaces gone. */
-const endingMs = 500;
+/** How long the end of a container may take to be on record on a busy node, from when a runtime finds its namespaces gone. */
+const endingMs = 2000;
 
 export interface ExecRequest {
   readonly command: readonly string[];
