@@ -14,7 +14,7 @@ export const sentences: Readonly<Record<string, string>> = {
   lint: 'lints everything',
   floors: 'checks that every import goes down the floors of docs/architecture.md',
   rpcs: 'checks that every RPC of the CRI is served',
-  wire: 'checks our CRI messages byte for byte against protoc',
+  wire: 'compares our CRI messages with what Kubernetes published, release by release',
   docs: 'writes the generated reference pages in docs/',
   cri: 'writes src/gen/cri.ts from the CRI proto file',
   build: 'compiles src/ to dist/',
