@@ -36,7 +36,6 @@ test('a layer that is gone has no figure and holds nothing up', async (t) => {
 
 test('a layer whose files come and go while it is walked has a figure all the same', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-usage-'));
-  t.after(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, 'kept'), Buffer.alloc(50_000, 1));
   let n = 0;
   const busy = setInterval(() => {
@@ -46,7 +45,10 @@ test('a layer whose files come and go while it is walked has a figure all the sa
       if (n >= 40) rmSync(join(folder, `d${n - 40}`), { recursive: true });
     }
   }, 0);
-  t.after(() => clearInterval(busy));
+  t.after(() => {
+    clearInterval(busy);
+    rmSync(folder, { recursive: true });
+  });
   const meter = new UsageMeter();
 
   for (let round = 0; round < 20; round++) assert.ok((await eventually(() => meter.usage(`layer ${round}`, folder))).bytes >= 50_000n);
