@@ -39,45 +39,33 @@ const c_lgetxattr = c.func('long lgetxattr(const char*, const char*, void*, size
 const c_ioctl = c.func('int ioctl(int, unsigned long, void*)');
 const c_socket = c.func('int socket(int, int, int)');
 const c_close = c.func('int close(int)');
-const c_connect = c.func('int connect(int, const void*, uint32_t)');
 const c_sendto = c.func('long sendto(int, const void*, size_t, int, const void*, uint32_t)');
 const c_utimensat = c.func('int utimensat(int, const char*, const void*, int)');
 const c_syncfs = c.func('int syncfs(int)');
 const c_pipe2 = c.func('int pipe2(_Out_ int*, int)');
 const c_flock = c.func('int flock(int, int)');
 const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
-const c_renameat2 = c.func('int renameat2(int, const char*, int, const char*, unsigned int)');
 const c_statfs = c.func('int statfs(const char*, void*)');
 
 const SYS_openat2 = 437; // the same number on every architecture (it came after the tables were unified)
-export const AT_FDCWD = -100;
+const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 
-export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
 export const MS_NOEXEC = 0x8;
-export const MS_REMOUNT = 0x20;
 export const MS_BIND = 0x1000;
-export const MS_REC = 0x4000;
-export const MS_PRIVATE = 0x40000;
-export const MS_SLAVE = 0x80000;
-export const MS_SHARED = 0x100000;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
 export const CLONE_FS = 0x200;
-export const CLONE_NEWNS = 0x20000;
 export const CLONE_NEWUTS = 0x4000000;
 export const CLONE_NEWIPC = 0x8000000;
-export const CLONE_NEWUSER = 0x10000000;
 export const CLONE_NEWNET = 0x40000000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
-export const RESOLVE_NO_SYMLINKS = 0x04;
-export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 
 function check(result: number, syscall: string, subject?: string): number {
@@ -149,10 +137,6 @@ export const libc = {
   close(fd: number): void {
     check(c_close(fd), 'close');
   },
-  connectUnix(fd: number, path: string): void {
-    const address = unixAddress(path);
-    check(c_connect(fd, address, address.length), 'connect', path);
-  },
   /** Sends one datagram to a unix socket; a leading `@` means the abstract namespace (systemd's NOTIFY_SOCKET). */
   sendtoUnix(fd: number, data: Uint8Array, path: string): void {
     const address = unixAddress(path);
@@ -188,10 +172,6 @@ export const libc = {
     how.writeBigUInt64LE(BigInt(mode), 8);
     how.writeBigUInt64LE(BigInt(resolve), 16);
     return check(Number(c_openat2(SYS_openat2, dirfd, path, how, how.length)), 'openat2', path);
-  },
-  /** rename(2) with flags (RENAME_NOREPLACE 1, RENAME_EXCHANGE 2). */
-  renameat2(from: string, to: string, flags: number): void {
-    check(c_renameat2(AT_FDCWD, from, AT_FDCWD, to, flags), 'rename', to);
   },
   /** The magic number of the filesystem that holds a path (statfs f_type). */
   filesystemType(path: string): number {

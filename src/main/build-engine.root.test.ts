@@ -325,6 +325,19 @@ test('a container that the runtime has forgotten can be stopped and removed', { 
   await bed.assertNothingLeft([pod.id, id]);
 });
 
+test('a container that somebody paused can be stopped and removed', { skip }, async () => {
+  const pod = await bed.runPod();
+  const id = await bed.runContainer(pod.id);
+  const paused = spawnSync(bed.config.runtime.handlers[runtime()]!.path, ['--root', join(bed.config.state, 'oci', runtime()), 'pause', id], { encoding: 'utf8' });
+  assert.equal(paused.status, 0, paused.stderr);
+
+  await bed.engine.containers.stop(id, 0, call());
+
+  assert.equal((await statusOf(id)).exitCode, 137);
+  await removePod(pod.id);
+  await bed.assertNothingLeft([pod.id, id]);
+});
+
 test('a runtime that is uninstalled does not keep containers alive: they are stopped, and removed once it is back', { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-runtime-'));
   t.after(() => rmSync(folder, { recursive: true }));
