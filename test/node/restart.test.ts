@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { ContainerState, Mount, NamespaceMode, PodSandboxState } from '../../src/gen/cri.ts';
@@ -35,6 +36,7 @@ test('after kill -9 the states and exit codes of ten containers are true, half o
   await daemon.kill9();
   signal('end');
   await eventually(() => assert.ok(containers.every(({ id, code }) => code === 0 || !existsSync(`/proc/${pids.get(id)}/cwd`))));
+  await sleep(1000); // conmon notes the end a moment after the process is gone
   const before = Date.now();
   await daemon.restart();
 
