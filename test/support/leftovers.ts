@@ -36,7 +36,7 @@ export function takeSnapshot(): Snapshot {
 /**
  * What is there now, was not there before, and is ours: named with the run's mark or, where `alone` (no other run and no other
  * Gantry is alive, so nobody else makes such names), named after Gantry; of a cgroup in that case also that nothing lives in
- * it. Processes are ours by their environment, arguments or mounts. Of folders in folders the outermost is given.
+ * it. Processes are ours by their environment, arguments or root. Of folders in folders the outermost is given.
  */
 export function leftovers(before: Snapshot, run: TestRun, alone: boolean): string[] {
   const after = takeSnapshot();
@@ -83,7 +83,7 @@ export interface RunProcess {
   readonly command: string;
 }
 
-/** The processes of a run, this one excepted: by environment, arguments, a mount namespace with the run's folder, or parent. */
+/** The processes of a run, this one excepted: by environment, arguments, a root in the run's folder, or parent. */
 export function processesOf(run: TestRun): RunProcess[] {
   const ourNamespace = linkOf('/proc/self/ns/mnt');
   const all = entries('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((name) => {
@@ -110,7 +110,12 @@ function isProcessOf(run: TestRun, pid: number, ourNamespace: string): boolean {
   if (textOf(`/proc/${pid}/environ`).includes(`${markVariable}=${run.mark}`)) return true;
   if (mentions(textOf(`/proc/${pid}/cmdline`).replaceAll('\0', '/'), run)) return true;
   const namespace = linkOf(`/proc/${pid}/ns/mnt`);
-  return namespace !== '' && namespace !== ourNamespace && mentions(textOf(`/proc/${pid}/mountinfo`), run);
+  return namespace !== '' && namespace !== ourNamespace && mentions(rootMountOf(pid), run);
+}
+
+/** What a process has as its root, as mountinfo tells: a container's is in the run's folder. Its other mounts may be copies of anybody's. */
+function rootMountOf(pid: number): string {
+  return textOf(`/proc/${pid}/mountinfo`).split('\n').findLast((line) => line.split(' ')[4] === '/') ?? '';
 }
 
 function commandOf(pid: number): string {
