@@ -1,5 +1,5 @@
 /** Files and directories of our own, written so that a crash leaves the old state or the new one, never half of either. */
-import { chmodSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
@@ -35,12 +35,21 @@ async function syncDirectory(path: string): Promise<void> {
 
 /**
  * Makes a directory (and its parents) and sees to its exact mode, also when it was there with a wider one
- * (CVE-2021-41103: state that other users could read). Containers with a user namespace must be able to pass through the
- * parents of their root, which is what 0711 is for.
+ * (CVE-2021-41103: state that other users could read). 0711 is for those that hold what `letRootPass` opens.
  */
 export function makePrivateDir(path: string, mode = 0o700): void {
   mkdirSync(path, { recursive: true, mode });
   if ((statSync(path).mode & 0o7777) !== mode) chmodSync(path, mode);
+}
+
+/**
+ * Lets root of a user namespace pass through a closed directory of ours, as an OCI runtime has to that sets up mounts in there, and
+ * nobody else of the node: it is the group's right, and the group is its root's. Without maps nothing changes.
+ */
+export function letRootPass(path: string, maps: { readonly gids: { readonly hostId: number } } | undefined): void {
+  if (maps === undefined) return;
+  chownSync(path, 0, maps.gids.hostId);
+  chmodSync(path, 0o710);
 }
 
 /** Removes a file or a whole tree of our own; absent is fine. It does not stop at mounts: take away first what is mounted below. */

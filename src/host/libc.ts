@@ -46,10 +46,22 @@ const c_pipe2 = c.func('int pipe2(_Out_ int*, int)');
 const c_flock = c.func('int flock(int, int)');
 const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
 const c_statfs = c.func('int statfs(const char*, void*)');
+// glibc has no wrappers for these before 2.36, so they go through syscall(2) as well.
+const c_openTree = c.func('long syscall(long, int, const char*, unsigned int)');
+const c_mountSetattr = c.func('long syscall(long, int, const char*, unsigned int, const void*, size_t)');
+const c_moveMount = c.func('long syscall(long, int, const char*, int, const char*, unsigned int)');
 
-const SYS_openat2 = 437; // the same number on every architecture (it came after the tables were unified)
+// The same numbers on every architecture (they came after the tables were unified).
+const SYS_open_tree = 428;
+const SYS_move_mount = 429;
+const SYS_openat2 = 437;
+const SYS_mount_setattr = 442;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_EMPTY_PATH = 0x1000;
+const OPEN_TREE_CLONE = 1;
+const MOVE_MOUNT_F_EMPTY_PATH = 4;
+const MOUNT_ATTR_IDMAP = 0x100000n;
 
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
@@ -172,6 +184,21 @@ export const libc = {
     how.writeBigUInt64LE(BigInt(mode), 8);
     how.writeBigUInt64LE(BigInt(resolve), 16);
     return check(Number(c_openat2(SYS_openat2, dirfd, path, how, how.length)), 'openat2', path);
+  },
+  /** open_tree(2): a copy of the mount at `path`, without those below it and not attached anywhere; it goes with its descriptor. */
+  cloneMount(path: string): number {
+    return check(Number(c_openTree(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC)), 'open_tree', path);
+  },
+  /** mount_setattr(2): maps the owners of an unattached mount's files as the user namespace of `userFd` maps its ids. */
+  idmapMount(mountFd: number, userFd: number): void {
+    const attributes = Buffer.alloc(32);
+    attributes.writeBigUInt64LE(MOUNT_ATTR_IDMAP, 0);
+    attributes.writeBigUInt64LE(BigInt(userFd), 24);
+    check(Number(c_mountSetattr(SYS_mount_setattr, mountFd, '', AT_EMPTY_PATH, attributes, attributes.length)), 'mount_setattr');
+  },
+  /** move_mount(2): attaches an unattached mount. */
+  attachMount(mountFd: number, target: string): void {
+    check(Number(c_moveMount(SYS_move_mount, mountFd, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)), 'move_mount', target);
   },
   /** The magic number of the filesystem that holds a path (statfs f_type). */
   filesystemType(path: string): number {

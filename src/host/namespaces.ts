@@ -19,16 +19,20 @@ import { bringUp } from './network-interface.ts';
 const kinds = ['net', 'ipc', 'uts'] as const;
 type Kind = (typeof kinds)[number];
 
+/** A user namespace is pinned beside those it owns, but no thread of ours can ever enter it (user-namespaces.ts). */
+export type PinKind = Kind | 'user';
+const pinKinds: readonly PinKind[] = [...kinds, 'user'];
+
 const cloneFlag: Record<Kind, number> = { net: CLONE_NEWNET, ipc: CLONE_NEWIPC, uts: CLONE_NEWUTS };
 
 /** statfs(2) type of the file system that namespace files live on. */
 const NSFS_MAGIC = 0x6e736673;
 
 /** Paths of pinned namespaces; a kind that the pod shares with the host is absent. */
-export type PinnedNamespaces = { readonly [kind in Kind]?: string };
+export type PinnedNamespaces = { readonly [kind in PinKind]?: string };
 
 export interface NamespaceRequest {
-  /** Where the pin files `net`, `ipc` and `uts` go; made if absent. A tmpfs makes this twice as fast as a disk. */
+  /** Where the pin files, named as their kinds, go; made if absent. A tmpfs makes this twice as fast as a disk. */
   readonly directory: string;
   readonly net: boolean;
   readonly ipc: boolean;
@@ -64,9 +68,7 @@ export function createNamespaces(request: NamespaceRequest): PinnedNamespaces {
   try {
     away(wanted, () => {
       libc.unshare(wanted.reduce((flags, kind) => flags | cloneFlag[kind], 0));
-      if (request.net) bringUp('lo');
-      if (request.uts && request.hostname !== undefined) libc.sethostname(request.hostname);
-      for (const [name, value] of Object.entries(request.sysctls ?? {})) writeSysctl(name, value);
+      setUp(request);
       for (const kind of wanted) libc.mount(ownNamespace(kind), path.join(request.directory, kind), '', MS_BIND, null);
     });
   } catch (error) {
@@ -76,9 +78,21 @@ export function createNamespaces(request: NamespaceRequest): PinnedNamespaces {
   return pins;
 }
 
-/** Unpins what `createNamespaces` pinned; the kernel frees a namespace after its last process. Absent or half made is fine. */
+/** Brings `lo` up and sets host name and sysctls, as `createNamespaces` does, in namespaces that are pinned already. */
+export function setUpNamespaces(pins: PinnedNamespaces, request: NamespaceRequest): void {
+  inNamespaces(pins, () => setUp(request));
+}
+
+/** For a thread inside. */
+function setUp(request: NamespaceRequest): void {
+  if (request.net) bringUp('lo');
+  if (request.uts && request.hostname !== undefined) libc.sethostname(request.hostname);
+  for (const [name, value] of Object.entries(request.sysctls ?? {})) writeSysctl(name, value);
+}
+
+/** Unpins what `createNamespaces` or `createUserNamespaces` pinned; the kernel frees a namespace after its last process. Absent or half made is fine. */
 export function removeNamespaces(directory: string): void {
-  for (const kind of kinds) {
+  for (const kind of pinKinds) {
     const pin = path.join(directory, kind);
     while (unmounted(pin));
     fs.rmSync(pin, { force: true });
@@ -171,9 +185,10 @@ function ownNamespace(kind: Kind): string {
   return `/proc/thread-self/ns/${kind}`;
 }
 
-function makePinFiles(directory: string, wanted: readonly Kind[]): void {
+/** Makes the files that namespaces are then bound to; one that is there already is already-exists. */
+export function makePinFiles(directory: string, wanted: readonly PinKind[]): void {
   makePrivateDir(directory);
-  const present = kinds.filter((kind) => fs.existsSync(path.join(directory, kind)));
+  const present = pinKinds.filter((kind) => fs.existsSync(path.join(directory, kind)));
   if (present.length > 0) {
     throw failure('already-exists', { act: 'make namespaces', object: directory, why: `${present.join(', ')} is pinned there already; remove it first` });
   }
@@ -212,7 +227,8 @@ export function validateSysctls(sysctls: Readonly<Record<string, string>>, { hos
   }
 }
 
-function sysctlNamespace(name: string): Kind | undefined {
+/** The namespace that a sysctl belongs to; undefined for one of the whole node. */
+export function sysctlNamespace(name: string): Kind | undefined {
   if (name.startsWith('net.')) return 'net';
   if (name.startsWith('fs.mqueue.') || ipcSysctls.has(name)) return 'ipc';
   return utsSysctls.has(name) ? 'uts' : undefined;
@@ -247,7 +263,8 @@ function writeSysctl(name: string, value: string): void {
   }
 }
 
-function sysctlFailure(name: string, value: string, cause: unknown): Error {
+/** What a failed write of a sysctl means; `cause` has the errno's name as its code. */
+export function sysctlFailure(name: string, value: string, cause: unknown): Error {
   const detail = { act: 'set sysctl', object: name, cause };
   if (hasCode(cause, 'ENOENT')) return failure('failed-precondition', { ...detail, why: "this kernel has no such sysctl in a pod's namespaces" });
   if (hasCode(cause, 'EACCES') || hasCode(cause, 'EPERM')) return failure('failed-precondition', { ...detail, why: 'this kernel does not let a pod change it' });

@@ -23,6 +23,7 @@ import { PodContainers } from '../native/container/pod-containers.ts';
 import { recoverContainers, undoUnfinishedContainers } from '../native/container/recover-containers.ts';
 import { UsageMeter } from '../native/container/usage-meter.ts';
 import { createImageEngine } from '../native/image/image-engine.ts';
+import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
 import { createNodeEngine } from '../native/node/node-engine.ts';
 import type { PodDeps } from '../native/pod/pod-deps.ts';
 import { podUndos } from '../native/pod/pod-effects.ts';
@@ -37,6 +38,7 @@ import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
 import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
+import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { Effects } from '../part/store/effects.ts';
@@ -58,7 +60,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
   const exitDir = join(config.state, 'exits');
-  for (const folder of [join(config.root, 'containers'), join(config.state, 'pods'), join(config.state, 'containers'), exitDir]) makePrivateDir(folder);
+  for (const folder of [join(config.root, 'containers'), exitDir]) makePrivateDir(folder);
+  // Root of a pod's user namespace has to pass through these to what is the pod's; each pod and container in them is closed to all others.
+  for (const folder of [join(config.state, 'pods'), join(config.state, 'containers')]) makePrivateDir(folder, 0o711);
 
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const hostFacts = gatherHostFacts();
@@ -74,6 +78,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const usage = new UsageMeter();
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
+  const probes = new ProbeCache();
+  const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
   const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, bootId, roots };
 
   const images = createImageEngine({
@@ -98,6 +104,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const podDeps: PodDeps = {
     ...oci, log, cni,
     records: podRecords,
+    userNamespaces,
     pausePath: config.runtime.pause,
     containers: new PodContainers(containerDeps),
     effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, cgroups, exitWatch }, id, effect) }) }),
@@ -122,7 +129,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, cni, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
+      node: createNodeEngine({ handlers, probes, userNamespaces, cni, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
     },
     async close() {
       clearInterval(debts);

@@ -54,13 +54,14 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
 
 function namespacesOf(deps: ContainerDeps, { pod, security }: { pod: ContainerInTheMaking['pod']; security: LinuxContainerSecurityContext | undefined }): NamespacePaths {
   const options = security?.namespaceOptions;
-  const { net, ipc, uts } = pod.namespaces;
+  const { net, ipc, uts, user } = pod.namespaces;
   const pid = options?.pid === NamespaceMode.TARGET ? targetPidNamespace(deps, pod.id, options.targetId) : pod.namespaces.pid;
   return {
     ...(net === undefined ? {} : { network: net }),
     ...(ipc === undefined ? {} : { ipc }),
     ...(uts === undefined ? {} : { uts }),
     ...(pid === undefined ? {} : { pid }),
+    ...(user === undefined ? {} : { user }),
   };
 }
 

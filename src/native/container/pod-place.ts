@@ -1,5 +1,6 @@
 /** What a container needs to know of its pod. Containers never import pods: the pod floor hands this down. */
 import type { PodSandboxConfig } from '../../gen/cri.ts';
+import type { IdMappings } from '../../part/spec/id-mappings.ts';
 
 export interface PodPlace {
   readonly id: string;
@@ -7,7 +8,11 @@ export interface PodPlace {
   readonly handler: string;
   readonly ready: boolean;
   /** Namespaces to join, by path; one that is missing is the host's (net, ipc, uts) or the container's own (pid). */
-  readonly namespaces: { readonly net?: string; readonly ipc?: string; readonly uts?: string; readonly pid?: string };
+  readonly namespaces: { readonly net?: string; readonly ipc?: string; readonly uts?: string; readonly pid?: string; readonly user?: string };
+  /** What its own user namespace maps; undefined in a pod that has the node's users. */
+  readonly idMappings: IdMappings | undefined;
+  /** Where such a pod sees the directory of the images' layers, their owners mapped. */
+  readonly layersRoot: string | undefined;
   /** The cgroup that the pod's containers live under, in the CRI's own notation. */
   readonly cgroupParent: string;
   /** Files that the pod's containers share. `shm` is the host's /dev/shm for a pod in the host's IPC namespace. */

@@ -2,7 +2,7 @@ import { failure } from '../../base/errors.ts';
 import { NamespaceMode, Protocol } from '../../gen/cri.ts';
 import type { PodSandboxConfig, PortMapping } from '../../gen/cri.ts';
 import { validateSysctls } from '../../host/namespaces.ts';
-import { namespaceOptions, usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { namespaceOptions, podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 import { checkDnsConfig } from './resolv-conf.ts';
 
 /** What uname(2) has room for. */
@@ -36,9 +36,10 @@ function checkNamespaces(config: PodSandboxConfig): void {
   if (!podOrNode.includes(network)) throw bad('linux.security_context.namespace_options.network', 'a network namespace is POD or NODE');
   if (!podOrNode.includes(ipc)) throw bad('linux.security_context.namespace_options.ipc', 'an IPC namespace is POD or NODE');
   if (!(podOrNode as number[]).concat(NamespaceMode.CONTAINER).includes(pid)) throw bad('linux.security_context.namespace_options.pid', 'the PID namespace of a pod is POD, CONTAINER or NODE');
-  const user = config.linux?.securityContext?.namespaceOptions?.usernsOptions;
-  if (user !== undefined && user.mode !== NamespaceMode.NODE) {
-    throw failure('unimplemented', { act: 'run pod', object: 'config.linux.security_context.namespace_options.userns_options', why: 'pods with a user namespace of their own are not there yet; only NODE is' });
+  if (podIdMappings(config) === undefined) return;
+  // The kernel lets only their owner mount what shows these, and Kubernetes refuses such pods as well (KEP-127).
+  for (const [name, mode] of [['pid', pid], ['ipc', ipc]] as const) {
+    if (mode === NamespaceMode.NODE) throw bad(`linux.security_context.namespace_options.${name}`, 'NODE cannot go with a user namespace of the pod (userns_options.mode POD)');
   }
 }
 

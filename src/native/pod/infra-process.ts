@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { checkPrograms } from '../../part/oci/conmon.ts';
 import { createInfraProcess } from '../../part/oci/infra-process.ts';
@@ -9,7 +9,7 @@ import type { PodDeps } from './pod-deps.ts';
 import { hostnameOf, pinnedNamespaces } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
-import { sharesPidNamespace } from './pod-state.ts';
+import { podIdMappings, sharesPidNamespace } from './pod-state.ts';
 
 const createDeadlineMs = 60_000;
 
@@ -19,14 +19,16 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
   const bundle = podPaths(deps.roots.state, pod.id).infra;
   const rootfs = join(bundle, 'rootfs');
   const cgroupsPath = deps.cgroups.containerPath(cgroupParent, pod.id);
-  const { net, ipc, uts } = pinnedNamespaces(deps.roots.state, pod.id);
+  const { net, ipc, uts, user } = pinnedNamespaces(deps.roots.state, pod.id);
   // The pause program runs as nobody: its root has to be open to it, its bundle only to be passed.
   mkdirSync(bundle, { mode: 0o711 });
   mkdirSync(rootfs, { mode: 0o755 });
+  const maps = podIdMappings(pod.config);
+  if (maps !== undefined) chownSync(rootfs, maps.uids.hostId, maps.gids.hostId);
   writeFileSync(join(bundle, 'config.json'), encodeSpec(buildInfraSpec({
     podId: pod.id,
     podConfig: pod.config,
-    namespaces: { ...(net === undefined ? {} : { network: net }), ...(ipc === undefined ? {} : { ipc }), ...(uts === undefined ? {} : { uts }) },
+    namespaces: { ...(net === undefined ? {} : { network: net }), ...(ipc === undefined ? {} : { ipc }), ...(uts === undefined ? {} : { uts }), ...(user === undefined ? {} : { user }) },
     rootfs,
     program: deps.pausePath,
     args: basename(deps.pausePath) === 'catatonit' ? ['-P'] : [], // its pause mode; other pause programs take no argument

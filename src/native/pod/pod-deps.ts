@@ -10,6 +10,7 @@ import type { Table } from '../../part/store/store.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { ContainerStats, ContainerStatus } from '../../gen/cri.ts';
 import type { PodRecord } from './pod-record.ts';
+import type { UserNamespaceSupport } from './user-namespace-support.ts';
 
 /** What pods ask of the container floor. */
 export interface PodContainers {
@@ -36,6 +37,8 @@ export interface PodDeps {
   readonly cgroups: Cgroups;
   /** A static program that does nothing but reap (catatonit); run where a pod shares one PID namespace. */
   readonly pausePath: string;
+  /** Whether a handler can run pods with a user namespace. */
+  readonly userNamespaces: UserNamespaceSupport;
   readonly isReady: (record: PodRecord) => boolean;
   /** RunPodSandbox calls in flight, by natural key, and the ids they are making. */
   readonly running: SingleFlight<string>;

@@ -1,5 +1,6 @@
 /** The undo of every lasting effect of a pod, by kind. Each may be repeated and takes a half-made effect for what it is. */
 import { removeTree } from '../../host/files.ts';
+import { unmountIdmapped } from '../../host/idmapped-mount.ts';
 import { removeNamespaces } from '../../host/namespaces.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Attachment } from '../../part/cni/attachment.ts';
@@ -14,6 +15,7 @@ export function podUndos(deps: { cni: Cni; cgroups: Cgroups; removeFromRuntime(i
     'pod-directory': ({ path }: { path: string }) => removeTree(path),
     'shm': removeShm,
     'namespaces': ({ directory }: { directory: string }) => removeNamespaces(directory),
+    'idmapped-layers': ({ path }: { path: string }) => unmountIdmapped(path),
     'network': (attachment: Attachment) => deps.cni.del(attachment),
     'cgroup': (data: { path: string }) => removePodCgroup(deps.cgroups, data),
     'infra': (effect: RuntimeEffect, id: string) => deps.removeFromRuntime(id, effect),

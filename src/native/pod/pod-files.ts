@@ -1,12 +1,13 @@
 import { hostname } from 'node:os';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hasCode } from '../../base/errors.ts';
+import { letRootPass } from '../../host/files.ts';
 import { libc, MNT_DETACH, MS_NODEV, MS_NOEXEC, MS_NOSUID, UMOUNT_NOFOLLOW } from '../../host/libc.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
-import { usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 import { resolvConf } from './resolv-conf.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 
@@ -16,18 +17,21 @@ const shmBytes = 64 * 1024 * 1024;
 /** Makes the pod's directory with the files that its containers mount, and its /dev/shm if it has an IPC namespace of its own. */
 export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<void> {
   const paths = podPaths(deps.roots.state, pod.id);
+  const maps = podIdMappings(pod.config);
   const nameservers = resolvConf(pod.config.dnsConfig, await nodeResolvConf());
   await deps.effects.make({ owner: pod.id, kind: 'pod-directory', data: { path: paths.directory } }, () => {
     // Closed to the node's users: a /dev/shm that everyone in the pod may write is in it.
     mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
+    letRootPass(paths.directory, maps);
     // Nothing of a pod survives a reboot, so nothing here needs to reach the disk.
     writeFileSync(paths.resolvConf, nameservers, { mode: 0o644 });
     writeFileSync(paths.hostname, `${usesHostNetwork(pod.config) ? hostname() : hostnameOf(pod)}\n`, { mode: 0o644 });
+    if (maps !== undefined) for (const path of [paths.resolvConf, paths.hostname]) chownSync(path, maps.uids.hostId, maps.gids.hostId);
   });
   if (usesHostIpc(pod.config)) return;
   await deps.effects.make({ owner: pod.id, kind: 'shm', data: { path: paths.shm } }, () => {
     mkdirSync(paths.shm, { recursive: true, mode: 0o711 });
-    libc.mount('shm', paths.shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=1777,size=${shmBytes}`);
+    libc.mount('shm', paths.shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=1777,size=${shmBytes},uid=${maps?.uids.hostId ?? 0},gid=${maps?.gids.hostId ?? 0}`);
   });
 }
 

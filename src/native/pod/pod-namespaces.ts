@@ -1,20 +1,26 @@
 import { createNamespaces, splitSysctls, writeSysctls } from '../../host/namespaces.ts';
 import type { PinnedNamespaces } from '../../host/namespaces.ts';
+import { createUserNamespaces } from '../../host/user-namespaces.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PodDeps } from './pod-deps.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
-import { usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 
-/** Makes and pins the namespaces that the pod does not share with the host. A host-network pod keeps the host's name too. */
+/**
+ * Makes and pins the namespaces that the pod does not share with the host. A host-network pod keeps the host's name too. A user
+ * namespace owns the others, so that root inside has power over them.
+ */
 export async function makeNamespaces(deps: PodDeps, pod: PodInTheMaking): Promise<void> {
   const net = !usesHostNetwork(pod.config);
   const ipc = !usesHostIpc(pod.config);
-  if (!net && !ipc) return;
+  const maps = podIdMappings(pod.config);
+  if (!net && !ipc && maps === undefined) return;
   const directory = podPaths(deps.roots.state, pod.id).namespaces;
   await deps.effects.make({ owner: pod.id, kind: 'namespaces', data: { directory } }, () => {
-    createNamespaces({ directory, net, ipc, uts: net, ...(net ? { hostname: hostnameOf(pod) } : {}), sysctls: splitSysctls(sysctlsOf(pod)).now });
+    const request = { directory, net, ipc, uts: net, ...(net ? { hostname: hostnameOf(pod) } : {}), sysctls: splitSysctls(sysctlsOf(pod)).now };
+    return maps === undefined ? createNamespaces(request) : createUserNamespaces(request, maps);
   });
 }
 
@@ -27,7 +33,7 @@ export function writeLateSysctls(deps: PodDeps, pod: PodInTheMaking): void {
 /** The namespaces that are pinned for a pod, as its files tell. */
 export function pinnedNamespaces(stateDir: string, id: string): PinnedNamespaces {
   const { namespaces } = podPaths(stateDir, id);
-  const pins = (['net', 'ipc', 'uts'] as const).map((kind) => [kind, join(namespaces, kind)] as const);
+  const pins = (['net', 'ipc', 'uts', 'user'] as const).map((kind) => [kind, join(namespaces, kind)] as const);
   return Object.fromEntries(pins.filter(([, path]) => existsSync(path)));
 }
 

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { pinnedNamespaces, hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodRecord } from './pod-record.ts';
-import { usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 
 /** The pods as the container floor sees them. */
 export function podPlaces(deps: { readonly records: Table<PodRecord>; readonly stateDir: string; readonly isReady: (record: PodRecord) => boolean }): { get(id: string): PodPlace | undefined; all(): PodPlace[] } {
@@ -30,6 +30,8 @@ function placeOf(record: PodRecord, stateDir: string, ready: boolean): PodPlace 
     resolvConf: paths.resolvConf,
     hostnameFile: paths.hostname,
     hostname: usesHostNetwork(record.config) ? hostname() : hostnameOf(record),
+    idMappings: podIdMappings(record.config),
+    layersRoot: podIdMappings(record.config) === undefined ? undefined : paths.layers,
     shm: usesHostIpc(record.config) ? '/dev/shm' : paths.shm,
   };
 }

@@ -1,6 +1,8 @@
 import { NamespaceMode } from '../../gen/cri.ts';
 import type { NamespaceOption, PodSandboxConfig } from '../../gen/cri.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
+import { userNamespaceMappings } from '../../part/spec/id-mappings.ts';
+import type { IdMappings } from '../../part/spec/id-mappings.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /**
@@ -15,6 +17,11 @@ export function isReady(record: PodRecord, bootId: string): boolean {
 /** The namespaces that a pod asks for; a missing option means POD for all, as the CRI says. */
 export function namespaceOptions(config: PodSandboxConfig): Pick<NamespaceOption, 'network' | 'pid' | 'ipc'> {
   return config.linux?.securityContext?.namespaceOptions ?? { network: NamespaceMode.POD, pid: NamespaceMode.POD, ipc: NamespaceMode.POD };
+}
+
+/** The ids of the pod's own user namespace; undefined where it has the node's. Contradictory ones: invalid-argument. */
+export function podIdMappings(config: PodSandboxConfig): IdMappings | undefined {
+  return userNamespaceMappings(config.linux?.securityContext?.namespaceOptions?.usernsOptions, 'config.linux.security_context.namespace_options.userns_options');
 }
 
 export function usesHostNetwork(config: PodSandboxConfig): boolean {

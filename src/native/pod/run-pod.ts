@@ -6,11 +6,13 @@ import { checkPodConfig } from './check-pod-config.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { makeCgroup } from './pod-cgroup.ts';
 import { makeFiles } from './pod-files.ts';
+import { mapLayers } from './pod-layers.ts';
 import { makeNamespaces } from './pod-namespaces.ts';
 import { attachNetwork } from './pod-network.ts';
 import { startInfra } from './infra-process.ts';
 import { podKey, podName } from './pod-record.ts';
 import type { PodRecord } from './pod-record.ts';
+import { podIdMappings } from './pod-state.ts';
 
 export interface RunPodRequest {
   readonly config: PodSandboxConfig;
@@ -30,7 +32,9 @@ export interface PodInTheMaking {
  */
 export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallContext): Promise<string> {
   checkPodConfig(request.config);
-  const handler = deps.handlers.get(request.runtimeHandler).name;
+  const runtime = deps.handlers.get(request.runtimeHandler);
+  const handler = runtime.name;
+  if (podIdMappings(request.config) !== undefined) await deps.userNamespaces.check(runtime);
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);
     if (same !== undefined) return same.id;
@@ -39,6 +43,7 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
     try {
       await ctx.stages.run('files', () => makeFiles(deps, pod));
       await ctx.stages.run('namespaces', () => makeNamespaces(deps, pod));
+      await ctx.stages.run('layers', () => mapLayers(deps, pod));
       const ips = await ctx.stages.run('network', () => attachNetwork(deps, pod, ctx.stages));
       const cgroupParent = await ctx.stages.run('cgroup', () => makeCgroup(deps, pod));
       const infra = await ctx.stages.run('infra', () => startInfra(deps, pod, cgroupParent));

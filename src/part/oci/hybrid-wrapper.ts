@@ -4,9 +4,10 @@
  * file cgroup.controllers, so an empty file in its place, seen by that one process in a mount namespace of its own, is
  * enough; the host's cgroup mounts stay as they are.
  */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failure } from '../../base/errors.ts';
+import { systemProgram } from '../../host/system-program.ts';
 
 /**
  * The words to put in front of a `create` or `restore` command of crun; `controllersFile` is the unified hierarchy's
@@ -29,13 +30,7 @@ export function isShared(mountPoint: string, mountInfo = readFileSync('/proc/sel
 }
 
 function findUnshare(): string {
-  for (const path of ['/usr/bin/unshare', '/bin/unshare']) {
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      continue;
-    }
-  }
-  throw failure('failed-precondition', { act: 'prepare crun for a hybrid cgroup host', why: 'unshare (package util-linux) is not installed; install it, or use runc' });
+  const path = systemProgram('unshare');
+  if (path === undefined) throw failure('failed-precondition', { act: 'prepare crun for a hybrid cgroup host', why: 'unshare (package util-linux) is not installed; install it, or use runc' });
+  return path;
 }

@@ -32,11 +32,13 @@ export function parseProbe(versionText: string, featuresText: string | undefined
   };
 }
 
-// A crun of before 1.8.6 cannot list its features but has both mount features since 1.8 and 1.4. An older runc has neither.
+// A crun of before 1.8.6 cannot list its features but has both: mounts with id mappings since 1.8.1, `rro` since 1.4. An older runc has
+// neither, and ignores id mappings without a word.
 function probeByVersion(version: string, checkpoint: boolean): RuntimeProbe {
-  const [, major, minor] = /^crun version (\d+)\.(\d+)/.exec(version) ?? [];
-  const atLeast = (wanted: number): boolean => major !== undefined && (Number(major) > 1 || (Number(major) === 1 && Number(minor) >= wanted));
-  return { version, idmappedMounts: atLeast(8), recursiveReadOnly: atLeast(4), checkpoint };
+  const [, ...numbers] = /^crun version (\d+)\.(\d+)(?:\.(\d+))?/.exec(version) ?? [];
+  const [major = 0, minor = 0, patch = 0] = numbers.map((number) => Number(number ?? 0));
+  const atLeast = (wantedMinor: number, wantedPatch: number): boolean => major > 1 || (major === 1 && (minor > wantedMinor || (minor === wantedMinor && patch >= wantedPatch)));
+  return { version, idmappedMounts: atLeast(8, 1), recursiveReadOnly: atLeast(4, 0), checkpoint };
 }
 
 function parseFeatures(text: string): Features | undefined {

@@ -15,6 +15,8 @@ export interface OverlaySnapshot {
   readonly mountpoint: string;
   /** Read-only directories, topmost first. None: an empty root. */
   readonly layers: readonly string[];
+  /** Whose the root is when there is no layer to tell. Default: the node's root. */
+  readonly rootOwner?: { readonly uid: number; readonly gid: number };
 }
 
 /** mount(2) copies its options from one page. */
@@ -35,7 +37,7 @@ export function mountOverlay(snapshot: OverlaySnapshot): void {
   for (const path of [snapshot.writableDir, join(snapshot.writableDir, 'work'), join(snapshot.writableDir, 'empty'), snapshot.mountpoint]) {
     mkdirSync(path, { recursive: true, mode: 0o711 });
   }
-  makeUpper(upperDir(snapshot), snapshot.layers[0]);
+  makeUpper(upperDir(snapshot), snapshot);
   const options = overlayOptions(snapshot);
   try {
     libc.mount('overlay', snapshot.mountpoint, 'overlay', 0, options);
@@ -45,10 +47,10 @@ export function mountOverlay(snapshot: OverlaySnapshot): void {
 }
 
 /** The upper directory is what the container sees as `/`: its mode and owner are those of the image's own root. */
-function makeUpper(path: string, topmost: string | undefined): void {
+function makeUpper(path: string, { layers: [topmost], rootOwner = { uid: 0, gid: 0 } }: OverlaySnapshot): void {
   if (existsSync(path)) return;
   mkdirSync(path, { mode: 0o700 });
-  const { mode, uid, gid } = topmost === undefined ? { mode: 0o755, uid: 0, gid: 0 } : statSync(topmost);
+  const { mode, uid, gid } = topmost === undefined ? { mode: 0o755, ...rootOwner } : statSync(topmost);
   chownSync(path, uid, gid);
   chmodSync(path, mode & 0o7777);
 }

@@ -17,12 +17,13 @@ import { withRoot } from './with-root.ts';
 import { withSeccomp } from './with-seccomp.ts';
 import { withSelinux } from './with-selinux.ts';
 import { withUser } from './with-user.ts';
+import { withUserNamespace } from './with-user-namespace.ts';
 import { emptySpec } from './empty-spec.ts';
 
 /** One concern: the spec so far and the whole input give the spec with the concern in it. A step never changes what it was given. */
 export type SpecStep = (spec: OciSpec, input: SpecInput) => OciSpec;
 
-// In order. Seccomp reads the capabilities that were settled before it; the others are independent of each other.
+// In order. Seccomp reads the capabilities that were settled before it, the user namespace the namespaces and mounts; the others are independent of each other.
 const steps: readonly SpecStep[] = [
   withRoot,
   withProcess,
@@ -33,6 +34,7 @@ const steps: readonly SpecStep[] = [
   withOomScore,
   withNamespaces,
   withContainerMounts,
+  withUserNamespace,
   withHiddenPaths,
   withDevices,
   withResources,

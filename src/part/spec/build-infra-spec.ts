@@ -10,12 +10,13 @@ import { sandboxAnnotations } from './with-annotations.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from './with-hidden-paths.ts';
 import { hostnameWhereOwn, podNamespaces } from './with-namespaces.ts';
 import { possibleOomScore } from './with-oom-score.ts';
+import { inUserNamespace, podMappings, userNamespaceMounts } from './with-user-namespace.ts';
 
 export interface InfraInput {
   readonly podId: string;
   readonly podConfig: PodSandboxConfig;
   readonly namespaces: NamespacePaths;
-  /** An empty directory of mode 0755, since the process is not root: the mount points are made in it. */
+  /** An empty directory of mode 0755, since the process is not root: the mount points are made in it, by root of the pod. */
   readonly rootfs: string;
   /** A static program of the host that does nothing but reap children (catatonit), and its arguments. */
   readonly program: string;
@@ -35,6 +36,7 @@ const infraOomScore = -998; // what the kubelet gives to critical things: a pod 
 export function buildInfraSpec(input: InfraInput): OciSpec {
   const { facts } = input;
   const spec = emptySpec();
+  const uid = Math.min(nobody, (podMappings(input)?.uids.length ?? Infinity) - 1);
   return {
     ...spec,
     root: { path: input.rootfs, readonly: true },
@@ -42,11 +44,11 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
     process: {
       ...spec.process,
       args: ['/pause', ...input.args],
-      user: { ...spec.process.user, uid: nobody, gid: nobody, additionalGids: [nobody] },
+      user: { ...spec.process.user, uid, gid: uid, additionalGids: [uid] },
       oomScoreAdj: possibleOomScore(infraOomScore, facts),
     },
-    mounts: [...defaultMounts(false), { destination: '/pause', type: 'bind', source: input.program, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }],
-    linux: {
+    mounts: [...userNamespaceMounts(defaultMounts(false), input), { destination: '/pause', type: 'bind', source: input.program, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }],
+    linux: inUserNamespace({
       ...spec.linux,
       namespaces: [{ type: 'mount' }, ...podNamespaces(input, undefined), { type: 'pid' }, ...(facts.cgroupMode === 'v2' ? [{ type: 'cgroup' } as const] : [])],
       cgroupsPath: input.cgroupsPath,
@@ -54,7 +56,7 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       maskedPaths: [...defaultMaskedPaths],
       readonlyPaths: [...defaultReadonlyPaths],
       seccomp: compileSeccomp(defaultSeccompProfile, seccompTarget(facts, [])),
-    },
+    }, input),
     annotations: sandboxAnnotations('sandbox', input),
   };
 }

@@ -59,10 +59,21 @@ export interface OciMount {
   readonly type: string;
   readonly source: string;
   readonly options: readonly string[];
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
+}
+
+/** `size` ids from `containerID` inside are those from `hostID` outside. */
+export interface OciIdMapping {
+  readonly containerID: number;
+  readonly hostID: number;
+  readonly size: number;
 }
 
 export interface OciLinux {
   readonly namespaces: readonly OciNamespace[];
+  readonly uidMappings?: readonly OciIdMapping[];
+  readonly gidMappings?: readonly OciIdMapping[];
   readonly cgroupsPath: string;
   readonly resources: OciResources;
   readonly devices: readonly OciDevice[];
@@ -75,7 +86,7 @@ export interface OciLinux {
 
 /** Without a path a new namespace is made; a type that is not listed is the runtime's own, that is the host's. */
 export interface OciNamespace {
-  readonly type: 'mount' | 'pid' | 'network' | 'ipc' | 'uts' | 'cgroup';
+  readonly type: 'mount' | 'pid' | 'network' | 'ipc' | 'uts' | 'cgroup' | 'user';
   readonly path?: string;
 }
 

@@ -33,6 +33,8 @@ export interface NamespacePaths {
   readonly network?: string;
   readonly ipc?: string;
   readonly uts?: string;
+  /** Of a pod with a user namespace of its own, which then owns the others. */
+  readonly user?: string;
   /** Of the pod's infra process (pid mode POD) or of the target container's (TARGET). */
   readonly pid?: string;
 }

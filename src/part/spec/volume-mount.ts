@@ -3,6 +3,7 @@ import type { Mount } from '../../gen/cri.ts';
 import { MountPropagation } from '../../gen/cri.ts';
 import { badField, checkAbsolutePath, checkEnum, quote, unsupportedField } from './check-field.ts';
 import type { HostFacts } from './host-facts.ts';
+import { mountMappings } from './mount-mappings.ts';
 import type { OciMount } from './oci-spec.ts';
 
 const propagationOptions = {
@@ -22,7 +23,7 @@ export function volumeMount(mount: Mount, field: string, facts: HostFacts): OciM
   const destination = checkAbsolutePath(`${field}.container_path`, mount.containerPath);
   if (destination === '/') throw badField(`${field}.container_path`, 'the root itself cannot be mounted over');
   const source = checkAbsolutePath(`${field}.host_path`, mount.hostPath);
-  return { destination, type: 'bind', source, options: ['rbind', propagationOf(mount, field), accessOf(mount, field, facts), ...extraOptions(mount, field)] };
+  return { destination, type: 'bind', source, options: ['rbind', propagationOf(mount, field), accessOf(mount, field, facts), ...extraOptions(mount, field)], ...mountMappings(mount, field) };
 }
 
 /**
@@ -65,7 +66,5 @@ function extraOptions({ mountOptions }: Mount, field: string): string[] {
 function refuseUnsupported(mount: Mount, field: string, facts: HostFacts): void {
   if (mount.image !== undefined) throw unsupportedField(`${field}.image`, 'image volumes are not supported yet');
   if (mount.imageSubPath !== '') throw badField(`${field}.image_sub_path`, 'it needs image');
-  if (mount.uidMappings.length > 0) throw unsupportedField(`${field}.uidMappings`, 'idmapped mounts are not supported yet');
-  if (mount.gidMappings.length > 0) throw unsupportedField(`${field}.gidMappings`, 'idmapped mounts are not supported yet');
   if (mount.selinuxRelabel && facts.selinux) throw unsupportedField(`${field}.selinux_relabel`, 'relabelling volumes for SELinux is not supported yet');
 }

@@ -2,7 +2,7 @@ import { failure } from '../../base/errors.ts';
 import type { NamespaceOption } from '../../gen/cri.ts';
 import { NamespaceMode } from '../../gen/cri.ts';
 import type { SpecStep } from './build-container-spec.ts';
-import { badField, checkEnum, securityContextField, unsupportedField } from './check-field.ts';
+import { badField, checkEnum, securityContextField } from './check-field.ts';
 import type { OciNamespace } from './oci-spec.ts';
 import type { SpecInput } from './spec-input.ts';
 
@@ -14,7 +14,6 @@ const field = `${securityContextField}.namespace_options`;
  */
 export const withNamespaces: SpecStep = (spec, input) => {
   const options = input.config.linux?.securityContext?.namespaceOptions;
-  refuseUserNamespace(options);
   return {
     ...spec,
     ...hostnameWhereOwn(input),
@@ -69,14 +68,6 @@ function pidNamespace({ podConfig, namespaces }: PodNamespaces, options: Namespa
 // On cgroup v1 a namespace of its own would hide from a container where in each hierarchy it is, which programs there expect to read.
 function cgroupNamespace(input: SpecInput): OciNamespace[] {
   return input.facts.cgroupMode === 'v2' && !input.config.linux?.securityContext?.privileged ? [{ type: 'cgroup' }] : [];
-}
-
-function refuseUserNamespace(options: NamespaceOption | undefined): void {
-  const wanted = options?.usernsOptions;
-  if (wanted === undefined) return;
-  const mode = checkEnum(`${field}.userns_options.mode`, wanted.mode, NamespaceMode);
-  if (mode === NamespaceMode.POD) throw unsupportedField(`${field}.userns_options`, 'user namespaces are not supported yet');
-  if (mode !== NamespaceMode.NODE) throw badField(`${field}.userns_options.mode`, 'it can only be POD or NODE');
 }
 
 function missing(type: string): never {

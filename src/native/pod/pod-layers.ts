@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { mountIdmapped } from '../../host/idmapped-mount.ts';
+import type { PodDeps } from './pod-deps.ts';
+import { pinnedNamespaces } from './pod-namespaces.ts';
+import { podPaths } from './pod-paths.ts';
+import { podIdMappings } from './pod-state.ts';
+import type { PodInTheMaking } from './run-pod.ts';
+
+/**
+ * For a pod with a user namespace: a view of all images' layers in which root of the pod owns what root owns on the disk. The roots of
+ * its containers are mounted over it, so that no file of an image is ever copied or changed for a pod.
+ */
+export async function mapLayers(deps: PodDeps, pod: PodInTheMaking): Promise<void> {
+  const maps = podIdMappings(pod.config);
+  if (maps === undefined) return;
+  const { layers } = podPaths(deps.roots.state, pod.id);
+  await deps.effects.make({ owner: pod.id, kind: 'idmapped-layers', data: { path: layers } }, () => {
+    mountIdmapped({ source: join(deps.roots.root, 'layers'), target: layers, userNamespace: pinnedNamespaces(deps.roots.state, pod.id).user! }, maps.uids.hostId);
+  });
+}

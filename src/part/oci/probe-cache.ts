@@ -1,0 +1,39 @@
+import { stat } from 'node:fs/promises';
+import { messageOf } from '../../base/errors.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
+import type { OciRuntime } from './oci-runtime.ts';
+import type { RuntimeProbe } from './runtime-probe.ts';
+
+export type Probed = RuntimeProbe | { readonly error: string };
+
+/** A program is asked once: again when it was replaced or taken away (by its file's identity), or when it failed. */
+export class ProbeCache {
+  readonly #known = new Map<string, { readonly program: string; readonly probe: RuntimeProbe }>();
+  readonly #asking = new SingleFlight<Probed>();
+
+  /** What the runtime can do, or why it could not be asked. Never throws. */
+  ask(runtime: OciRuntime): Promise<Probed> {
+    return this.#asking.run(runtime.path, async () => {
+      const program = await identityOf(runtime.path);
+      const known = this.#known.get(runtime.path);
+      if (known !== undefined && known.program === program) return known.probe;
+      this.#known.delete(runtime.path);
+      try {
+        const probe = await runtime.probe();
+        this.#known.set(runtime.path, { program, probe });
+        return probe;
+      } catch (error) {
+        return { error: messageOf(error) };
+      }
+    });
+  }
+}
+
+async function identityOf(program: string): Promise<string> {
+  try {
+    const { dev, ino, mtimeNs, mode } = await stat(program, { bigint: true });
+    return [dev, ino, mtimeNs, mode].join();
+  } catch {
+    return ''; // asking it will say why
+  }
+}
