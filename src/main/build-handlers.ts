@@ -15,12 +15,16 @@ export function buildHandlers(deps: { settings: Config['runtime']; stateDir: str
     const stateRoot = join(deps.stateDir, 'oci', name);
     makePrivateDir(stateRoot);
     const wrapper = needsHybridWrapper(path, cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
-    return new OciRuntime({ name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', ...(wrapper === undefined ? {} : { createWrapper: wrapper }), log: deps.log });
+    return new OciRuntime({ name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: isCrun(path), log: deps.log });
   });
   return new RuntimeHandlers(runtimes, settings.defaultHandler);
 }
 
 /** Only crun refuses a hybrid host whose cgroup2 side still owns a controller. */
 function needsHybridWrapper(path: string, layout: CgroupLayout): boolean {
-  return layout.mode === 'hybrid' && layout.unifiedControllers.length > 0 && /(^|\/)crun[^/]*$/.test(path);
+  return layout.mode === 'hybrid' && layout.unifiedControllers.length > 0 && isCrun(path);
+}
+
+function isCrun(path: string): boolean {
+  return /(^|\/)crun[^/]*$/.test(path);
 }

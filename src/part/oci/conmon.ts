@@ -25,6 +25,7 @@ import type { OciRuntime } from './oci-runtime.ts';
 import { processRef } from './process-ref.ts';
 import type { ProcessRef } from './process-ref.ts';
 import { runtimeFailure, sentenceOf } from './runtime-failure.ts';
+import { withoutDevNull } from './without-dev-null.ts';
 
 export interface ConmonRequest {
   /** Absolute path of conmon. */
@@ -111,6 +112,7 @@ export async function checkPrograms({ conmon, runtime, id }: Pick<ConmonRequest,
 
 function conmonArgs(request: ConmonRequest): string[] {
   const { runtime, bundle, id } = request;
+  const create = runtime.chownsStreams && (request.terminal || !request.stdin) ? withoutDevNull(runtime.createCommand, request) : runtime.createCommand;
   return [
     '--api-version', '1', '--sync', '--full-attach', '--no-sync-log', '--log-level', 'error',
     '--cid', id, '--cuuid', id, '--name', request.name,
@@ -118,9 +120,9 @@ function conmonArgs(request: ConmonRequest): string[] {
     '--container-pidfile', bundleFiles(bundle).containerPid,
     '--exit-dir', request.exitDir,
     '--log-path', request.logPath === '' ? 'null' : `k8s-file:${request.logPath}`,
-    '--runtime', runtime.createCommand.file,
+    '--runtime', create.file,
     // One word with its value: a value that begins with a dash would be taken for an option of conmon.
-    ...runtime.createCommand.args.map((word) => `--runtime-arg=${word}`),
+    ...create.args.map((word) => `--runtime-arg=${word}`),
     ...(request.terminal ? ['--terminal'] : []),
     ...(request.stdin ? ['--stdin'] : []),
     ...(request.stdin && !request.stdinOnce ? ['--leave-stdin-open'] : []),

@@ -86,7 +86,7 @@ export async function execSync(request: ExecSyncRequest): Promise<ExecSyncResult
 async function runExec({ runtime, id, maxBytes }: ExecSyncRequest, { processFile, pidFile, signal }: { processFile: string; pidFile: string; signal: AbortSignal }): Promise<RunResult> {
   const { file, args } = runtime.command;
   try {
-    return await run(file, [...args, 'exec', '--process', processFile, '--pid-file', pidFile, id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal });
+    return await run(file, [...args, 'exec', '--process', processFile, '--pid-file', pidFile, id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) });
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;

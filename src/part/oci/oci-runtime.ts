@@ -21,6 +21,8 @@ export interface OciRuntimeDeps {
   readonly systemdCgroup: boolean;
   /** Words in front of the runtime's `create` only (hybrid-wrapper.ts). */
   readonly createWrapper?: readonly string[];
+  /** True for a runtime that may make the container's user the owner of its standard streams (without-dev-null.ts). */
+  readonly chownsStreams?: boolean;
   readonly log: Logger;
 }
 
@@ -53,6 +55,8 @@ export class OciRuntime {
   readonly command: Command;
   /** The same for `create` and `restore`. */
   readonly createCommand: Command;
+  /** Its standard streams must not be a device of the node's (without-dev-null.ts). */
+  readonly chownsStreams: boolean;
   readonly #log: Logger;
 
   constructor(deps: OciRuntimeDeps) {
@@ -60,6 +64,7 @@ export class OciRuntime {
     this.name = deps.name;
     this.path = deps.path;
     this.command = { file: deps.path, args: globals };
+    this.chownsStreams = deps.chownsStreams ?? false;
     const [wrapper, ...wrapperArgs] = deps.createWrapper ?? [];
     this.createCommand = wrapper === undefined ? this.command : { file: wrapper, args: [...wrapperArgs, deps.path, ...globals] };
     this.#log = deps.log.with({ handler: deps.name });
