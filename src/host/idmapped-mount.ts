@@ -1,6 +1,5 @@
 /** Mounts that show files under other owners, mount_setattr(2) "ID-mapped mounts": what root owns on the disk, root of a pod owns there. */
 import { closeSync, mkdirSync, openSync, rmdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { failure, hasCode } from '../base/errors.ts';
 import { libc, MNT_DETACH, UMOUNT_NOFOLLOW } from './libc.ts';
 
@@ -10,7 +9,6 @@ import { libc, MNT_DETACH, UMOUNT_NOFOLLOW } from './libc.ts';
  * result; nothing is mounted then.
  */
 export function mountIdmapped({ source, target, userNamespace }: { source: string; target: string; userNamespace: string }, rootOwner: number): void {
-  mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
   mkdirSync(target, { mode: 0o700 });
   const userFd = openSync(userNamespace, 'r');
   try {

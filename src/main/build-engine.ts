@@ -60,7 +60,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
   const exitDir = join(config.state, 'exits');
-  for (const folder of [join(config.root, 'containers'), exitDir]) makePrivateDir(folder);
+  for (const folder of [join(config.root, 'containers'), join(config.state, 'layers'), exitDir]) makePrivateDir(folder);
   // Root of a pod's user namespace has to pass through these to what is the pod's; each pod and container in them is closed to all others.
   for (const folder of [join(config.state, 'pods'), join(config.state, 'containers')]) makePrivateDir(folder, 0o711);
 

@@ -7,9 +7,13 @@ const maxSentence = 600;
 /** What the kernel says to a limit that the runtimes write to a cgroup file: crun in backquotes, runc with the whole path. */
 const limitFile = String.raw`(?:writing file .|write /\S*/)(?:cpu|cpuset|memory|pids|hugetlb|io|blkio)\.[\w.]+.?: `;
 
+/** What crun and runc say when a filesystem does not take an idmapped mount. */
+const cannotMapOwners = /mount_setattr.*: (?:invalid argument|operation not supported)|idmap.*: (?:invalid argument|operation not supported)/i;
+
 /** In this order: the first pattern that fits the sentence gives the kind; what fits none is internal. */
 const kinds: readonly (readonly [RegExp, ErrorKind])[] = [
   [/container .*does not exist|\/status`: no such file|cannot open directory '[^']*': no such file|loading container: file does not exist/i, 'not-found'],
+  [cannotMapOwners, 'failed-precondition'],
   [/already exists|container with (the )?given id/i, 'already-exists'],
   [/no space left|cannot allocate memory|resource temporarily unavailable|too many open files|quota exceeded/i, 'resource-exhausted'],
   [new RegExp(`${limitFile}(?:invalid argument|numerical result out of range)|(?:minimum|maximum) allowed cpu-shares`, 'i'), 'invalid-argument'],
@@ -91,6 +95,6 @@ export interface RuntimeFailureDetail {
 /** The error for a runtime call that failed; its message ends in the runtime's own sentence. */
 export function runtimeFailure(detail: RuntimeFailureDetail): GantryError {
   const sentence = sentenceOf(detail.stderr);
-  const why = sentence === '' ? `exit code ${detail.code} and no message` : sentence;
+  const why = sentence === '' ? `exit code ${detail.code} and no message` : `${sentence}${cannotMapOwners.test(sentence) ? ' (the filesystem cannot map owners: a pod with a user namespace cannot use this volume)' : ''}`;
   return failure(kindOfSentence(sentence), { act: detail.act, object: detail.id, why: `${detail.runtime}: ${why}` });
 }
