@@ -263,6 +263,19 @@ userTest('a daemon that is killed while it makes such pods leaves nothing', asyn
   }
 });
 
+test("no container's user becomes the owner of the node's /dev/null", async () => {
+  const pod = await node.runPod();
+  const asUser = { security: { runAsUser: { value: 1000n } } };
+
+  const plain = await node.runContainer(pod, asUser);
+  await node.runContainer(pod, { ...asUser, config: { tty: true } });
+  await node.runContainer(pod, { ...asUser, config: { stdin: true } });
+  await node.runContainer(pod, { ...asUser, config: { stdin: true, tty: true } });
+
+  assert.equal(await node.sh(plain, 'id -u; cat; cat < /proc/1/fd/0'), '1000');
+  assert.deepEqual([statSync('/dev/null').uid, statSync('/dev/null').gid], [0, 0]);
+});
+
 const field = String.raw`config\.linux\.security_context\.namespace_options`;
 const refusals: readonly [string, Partial<NamespaceOption>, string][] = [
   ['mode CONTAINER', { usernsOptions: { mode: NamespaceMode.CONTAINER, uids: [], gids: [] } }, `${field}\\.userns_options\\.mode: it can only be POD or NODE`],

@@ -27,6 +27,7 @@ const said: readonly { stderr: string; sentence: string; kind: string }[] = [
   { stderr: runc('the minimum allowed cpu-shares is 2'), sentence: 'the minimum allowed cpu-shares is 2', kind: 'invalid-argument' },
   { stderr: 'writing file `memory.limit_in_bytes`: Device or resource busy\n', sentence: 'writing file `memory.limit_in_bytes`: Device or resource busy', kind: 'failed-precondition' },
   { stderr: runc('unable to set memory limit to 1 (current usage: 352256, peak usage: 2510848)'), sentence: 'unable to set memory limit to 1 (current usage: 352256, peak usage: 2510848)', kind: 'failed-precondition' },
+  { stderr: 'mount_setattr `/sys/kernel`: Invalid argument\n', sentence: 'mount_setattr `/sys/kernel`: Invalid argument', kind: 'failed-precondition' },
   { stderr: 'writing file `devices.deny`: Invalid argument\n', sentence: 'writing file `devices.deny`: Invalid argument', kind: 'internal' },
   { stderr: 'cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n', sentence: 'cgroups in hybrid mode not supported, drop all controllers from cgroupv2', kind: 'internal' },
 ];

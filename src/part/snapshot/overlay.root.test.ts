@@ -47,6 +47,15 @@ test('the root has the mode and owner that the image gives it', (t) => {
   assert.deepEqual([mode & 0o7777, uid, gid], [0o1755, 7, 8]);
 });
 
+test('the root of an image without layers is whose it is said to be', (t) => {
+  const snapshot = { ...snapshotIn(t, []), rootOwner: { uid: 200_000, gid: 200_001 } };
+
+  mountOverlay(snapshot);
+
+  const { mode, uid, gid } = statSync(snapshot.mountpoint);
+  assert.deepEqual([mode & 0o7777, uid, gid], [0o755, 200_000, 200_001]);
+});
+
 test('what was written is there again after a second mount', async (t) => {
   const snapshot = snapshotIn(t, [{ a: 'a' }]);
   mountOverlay(snapshot);

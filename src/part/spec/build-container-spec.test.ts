@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { Ajv } from 'ajv';
 import * as fc from 'fast-check';
 import { GantryError, isKind } from '../../base/errors.ts';
-import { Mount, MountPropagation, SecurityProfile_ProfileType } from '../../gen/cri.ts';
+import { Mount, MountPropagation, NamespaceMode, SecurityProfile_ProfileType } from '../../gen/cri.ts';
 import type { ContainerConfig } from '../../gen/cri.ts';
 import { buildContainerSpec } from './build-container-spec.ts';
 import { encodeSpec } from './encode-spec.ts';
@@ -40,6 +40,12 @@ const rich: Changes = {
   },
   input: { devices: [loopDevice], hostDevices: [loopDevice], image: { Env: ['PATH=/bin', 'B=2'], Cmd: ['/x'], User: '1000' } },
 };
+const idMappings = [{ containerId: 0, hostId: 65_536, length: 65_536 }];
+const inUserNamespace: Changes = {
+  podNamespaces: { usernsOptions: { mode: NamespaceMode.POD, uids: idMappings, gids: idMappings } },
+  mount: { uidMappings: idMappings, gidMappings: idMappings },
+  input: { namespaces: { network: '/n', ipc: '/i', uts: '/u', user: '/user' } },
+};
 const richSecurity: Changes['security'] = {
   noNewPrivs: true,
   readonlyRootfs: true,
@@ -63,6 +69,7 @@ test('what is built is valid by the OCI runtime specification, plain, rich and p
   assertValid(build());
   assertValid(buildContainerSpec(richInput()));
   assertValid(build({ ...rich, security: { privileged: true } }));
+  assertValid(build(inUserNamespace));
 });
 
 test('an unsaid container gets the defaults that Kubernetes documents', () => {

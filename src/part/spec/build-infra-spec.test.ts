@@ -1,11 +1,14 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Ajv } from 'ajv';
+import { NamespaceMode } from '../../gen/cri.ts';
+import type { IDMapping } from '../../gen/cri.ts';
 import { buildInfraSpec } from './build-infra-spec.ts';
 import type { InfraInput } from './build-infra-spec.ts';
 import { encodeSpec } from './encode-spec.ts';
 import { exampleFacts, exampleInput } from './example-input.fake.ts';
 import { ociSchema } from './oci-schema.fake.ts';
+import type { OciSpec } from './oci-spec.ts';
 
 function infraInput(change: Partial<InfraInput> = {}): InfraInput {
   const { podId, podConfig, namespaces, cgroupsPath, hostname } = exampleInput();
@@ -25,6 +28,23 @@ test('the infra process is PID 1 of a new PID namespace beside the other namespa
   ]);
   assert.deepEqual(process.args, ['/pause', '-P']);
   assert.equal(mounts.at(-1)?.source, '/usr/bin/catatonit');
+});
+
+test('in a user namespace the infra process is somebody whom that maps', () => {
+  const namespaces = { network: '/n', ipc: '/i', uts: '/u', user: '/run/pods/1/user' };
+  const mapping = (length: number): IDMapping[] => [{ containerId: 0, hostId: 65_536, length }];
+  const of = (length: number): OciSpec => {
+    const usernsOptions = { mode: NamespaceMode.POD, uids: mapping(length), gids: mapping(length) };
+    return buildInfraSpec(infraInput({ namespaces, podConfig: exampleInput({ podNamespaces: { usernsOptions } }).podConfig }));
+  };
+
+  const { linux, process } = of(65_536);
+
+  assert.deepEqual(linux.namespaces[0], { type: 'user', path: '/run/pods/1/user' });
+  assert.deepEqual(linux.uidMappings, [{ containerID: 0, hostID: 65_536, size: 65_536 }]);
+  assert.equal(process.user.uid, 65_535);
+  assert.deepEqual(of(1000).process.user, { uid: 999, gid: 999, umask: 0o022, additionalGids: [999] });
+  assert.ok(new Ajv().compile(ociSchema)(JSON.parse(encodeSpec(of(1000)))));
 });
 
 test('the infra process has no power', () => {

@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  Capability, ContainerConfig, Device, HugepageLimit, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources, LinuxContainerSecurityContext, Mount, MountPropagation,
+  Capability, ContainerConfig, Device, HugepageLimit, IDMapping, ImageSpec, KeyValue, LinuxContainerConfig, LinuxContainerResources, LinuxContainerSecurityContext, Mount, MountPropagation,
   NamespaceMode, NamespaceOption, SecurityProfile, SecurityProfile_ProfileType as ProfileType, SELinuxOption, SupplementalGroupsPolicy, UserNamespace,
 } from '../../gen/cri.ts';
 import type { Signal } from '../../gen/cri.ts';
@@ -20,7 +20,7 @@ import { resolveUser } from './resolve-user.ts';
 
 const messages = {
   ContainerConfig, LinuxContainerConfig, LinuxContainerSecurityContext, LinuxContainerResources, Capability, NamespaceOption, SELinuxOption, SecurityProfile, Mount, Device, KeyValue,
-  HugepageLimit,
+  HugepageLimit, UserNamespace, IDMapping,
 };
 
 type Field = `${keyof typeof messages}.${string}`;
@@ -58,11 +58,21 @@ const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
 const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/null', permissions: 'rw', ...change }] } });
 
+const idMapping = (change: Partial<IDMapping>): IDMapping => ({ containerId: 0, hostId: 65_536, length: 65_536, ...change });
+const userNamespace = (change: Partial<IDMapping>): UserNamespace => ({ mode: NamespaceMode.POD, uids: [idMapping(change)], gids: [idMapping(change)] });
+/** A pod with a user namespace of its own, and a container that asks for the same. */
+const users = (change: Partial<IDMapping>): Changes => ({
+  namespaces: { pid: NamespaceMode.CONTAINER, usernsOptions: userNamespace(change) },
+  podNamespaces: { usernsOptions: userNamespace(change) },
+  input: { namespaces: { network: '/n', ipc: '/i', uts: '/u', user: '/run/pods/1/user' } },
+});
+
 const fourteen = [
   'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_NET_RAW',
   'CAP_SYS_CHROOT', 'CAP_MKNOD', 'CAP_AUDIT_WRITE', 'CAP_SETFCAP',
 ];
 const security = 'config.linux.security_context';
+const usernsOptions = `${security}.namespace_options.userns_options`;
 
 const rows: readonly (Row | Refusal)[] = [
   // What runs
@@ -298,13 +308,75 @@ const rows: readonly (Row | Refusal)[] = [
     given: { namespaces: { usernsOptions: { ...unset(UserNamespace), mode: NamespaceMode.NODE } } },
     gives: [namespace('user'), undefined],
   },
+  { field: 'NamespaceOption.usernsOptions', given: users({}), gives: [namespace('user'), { type: 'user', path: '/run/pods/1/user' }] },
+  { field: 'NamespaceOption.usernsOptions', given: { ...users({}), namespaces: {} }, gives: [namespace('user'), { type: 'user', path: '/run/pods/1/user' }] },
   {
     field: 'NamespaceOption.usernsOptions',
-    given: { namespaces: { usernsOptions: unset(UserNamespace) } },
-    refused: ['unimplemented', `check ${security}.namespace_options.userns_options: user namespaces are not supported yet`],
+    given: { ...users({}), input: { namespaces: { network: '/n', ipc: '/i', uts: '/u' } } },
+    refused: ['failed-precondition', 'join namespace user: the pod has no such namespace of its own'],
   },
   {
     field: 'NamespaceOption.usernsOptions',
+    given: { ...users({}), podNamespaces: {} },
+    refused: ['invalid-argument', `check ${usernsOptions}: it is not what the pod was made with: all containers of a pod have its user namespace`],
+  },
+  {
+    field: 'NamespaceOption.usernsOptions',
+    given: { ...users({}), namespaces: { usernsOptions: userNamespace({ hostId: 65_537 }) } },
+    refused: ['invalid-argument', `check ${usernsOptions}: it is not what the pod was made with: all containers of a pod have its user namespace`],
+  },
+  {
+    field: 'NamespaceOption.pid',
+    given: { ...users({}), namespaces: { pid: NamespaceMode.NODE } },
+    refused: ['invalid-argument', `check ${security}.namespace_options.pid: it cannot be NODE in a pod with a user namespace of its own`],
+  },
+  {
+    field: 'NamespaceOption.network',
+    given: { ...users({}), podNamespaces: { network: NamespaceMode.NODE, usernsOptions: userNamespace({}) }, input: { namespaces: { ipc: '/i', user: '/u' } } },
+    gives: [
+      (spec) => spec.mounts.find((mount) => mount.destination === '/sys'),
+      { destination: '/sys', type: 'bind', source: '/sys', options: ['rbind', 'rprivate', 'nosuid', 'noexec', 'nodev', 'rro'] },
+    ],
+  },
+  {
+    field: 'LinuxContainerSecurityContext.runAsUser',
+    given: { ...users({ length: 1000 }), security: { runAsUser: { value: 1000n } } },
+    refused: ['invalid-argument', `check ${security}.run_as_user: 1000 is not mapped in the pod's user namespace, which has the ids 0 to 999`],
+  },
+  {
+    field: 'LinuxContainerSecurityContext.supplementalGroups',
+    given: { ...users({ length: 1000 }), security: { supplementalGroups: [8n, 1000n] } },
+    refused: ['invalid-argument', `check ${security}.supplemental_groups: 1000 is not mapped in the pod's user namespace, which has the ids 0 to 999`],
+  },
+  { field: 'UserNamespace.uids', given: users({}), gives: [(spec) => spec.linux.uidMappings, [{ containerID: 0, hostID: 65_536, size: 65_536 }]] },
+  { field: 'UserNamespace.gids', given: users({}), gives: [(spec) => spec.linux.gidMappings, [{ containerID: 0, hostID: 65_536, size: 65_536 }]] },
+  {
+    field: 'UserNamespace.uids',
+    given: { namespaces: { usernsOptions: { ...userNamespace({}), uids: [] } } },
+    refused: ['invalid-argument', `check ${usernsOptions}.uids: there has to be exactly one mapping, not 0`],
+  },
+  {
+    field: 'UserNamespace.gids',
+    given: { namespaces: { usernsOptions: { ...userNamespace({}), mode: NamespaceMode.NODE, uids: [] } } },
+    refused: ['invalid-argument', `check ${usernsOptions}.gids: mode NODE has the ids of the node and maps none`],
+  },
+  {
+    field: 'IDMapping.containerId',
+    given: { namespaces: { usernsOptions: userNamespace({ containerId: 1 }) } },
+    refused: ['invalid-argument', `check ${usernsOptions}.uids[0].container_id: it is 1, but 0, the root of the pod, has to be mapped`],
+  },
+  {
+    field: 'IDMapping.hostId',
+    given: { namespaces: { usernsOptions: userNamespace({ hostId: 4_294_967_290 }) } },
+    refused: ['invalid-argument', `check ${usernsOptions}.uids[0].host_id: 65536 ids from 4294967290 on go beyond the last one, 4294967294`],
+  },
+  {
+    field: 'IDMapping.length',
+    given: { namespaces: { usernsOptions: userNamespace({ length: 0 }) } },
+    refused: ['invalid-argument', `check ${usernsOptions}.uids[0].length: it is 0: no id would be mapped`],
+  },
+  {
+    field: 'UserNamespace.mode',
     given: { namespaces: { usernsOptions: { ...unset(UserNamespace), mode: NamespaceMode.TARGET } } },
     refused: ['invalid-argument', `check ${security}.namespace_options.userns_options.mode: it can only be POD or NODE`],
   },
@@ -479,13 +551,26 @@ const rows: readonly (Row | Refusal)[] = [
   },
   {
     field: 'Mount.uidMappings',
-    given: { mount: { uidMappings: [{ hostId: 1, containerId: 0, length: 1 }] } },
-    refused: ['unimplemented', 'check config.mounts[0].uidMappings: idmapped mounts are not supported yet'],
+    given: { ...users({}), mount: { uidMappings: [idMapping({})], gidMappings: [idMapping({ hostId: 7 })] } },
+    gives: [
+      (spec) => spec.mounts.filter((mount) => mount.destination === '/data').map(({ uidMappings, gidMappings }) => [uidMappings, gidMappings]),
+      [[[{ containerID: 0, hostID: 65_536, size: 65_536 }], [{ containerID: 0, hostID: 7, size: 65_536 }]]],
+    ],
+  },
+  {
+    field: 'Mount.uidMappings',
+    given: { ...users({}), mount: { uidMappings: [idMapping({ containerId: 3 })], gidMappings: [idMapping({})] } },
+    refused: ['invalid-argument', 'check config.mounts[0].uidMappings[0].container_id: it is 3, but 0, the root of the pod, has to be mapped'],
+  },
+  {
+    field: 'Mount.uidMappings',
+    given: { mount: { uidMappings: [idMapping({})], gidMappings: [idMapping({})] } },
+    refused: ['invalid-argument', 'check config.mounts[0].uidMappings: the pod has no user namespace of its own whose ids it could map'],
   },
   {
     field: 'Mount.gidMappings',
-    given: { mount: { gidMappings: [{ hostId: 1, containerId: 0, length: 1 }] } },
-    refused: ['unimplemented', 'check config.mounts[0].gidMappings: idmapped mounts are not supported yet'],
+    given: { ...users({}), mount: { uidMappings: [idMapping({})] } },
+    refused: ['invalid-argument', 'check config.mounts[0].gidMappings: there has to be exactly one mapping, not 0'],
   },
   {
     field: 'Mount.image',

@@ -68,7 +68,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     },
     image: {},
     identity: { uid: 0, gid: 0, additionalGids: [0], home: '/root' },
-    namespaces: { network: '/run/pods/1/net', ipc: '/run/pods/1/ipc', uts: '/run/pods/1/uts' },
+    namespaces: { network: '/run/pods/1/net', ipc: '/run/pods/1/ipc', uts: '/run/pods/1/uts', user: '/run/pods/1/user' },
     rootfs: '/run/containers/1/rootfs',
     cgroupsPath: '/kubepods/pod1/c1',
     hostname: 'shop',

@@ -1,6 +1,7 @@
 /** Random inputs for property tests: what a broken or a malicious client, or an image, could make of them. */
 import * as fc from 'fast-check';
 import { KeyValue, Mount } from '../../gen/cri.ts';
+import type { IDMapping, UserNamespace } from '../../gen/cri.ts';
 import { unset } from './example-input.fake.ts';
 import type { Changes } from './example-input.fake.ts';
 
@@ -22,6 +23,14 @@ const absolute = text('/', '/srv', '/var/lib/x/', '/dev', '/etc/resolv.conf');
 const volumePath = text('/data', '/dev/shm', '/sys//fs/', '/proc/./sys');
 const bytes = fc.oneof({ weight: 19, arbitrary: text('', 'v', '=').map((value) => Buffer.from(value)) }, { weight: 1, arbitrary: fc.uint8Array().map((value) => Buffer.from(value)) });
 const profile = fc.oneof(fc.record({ profileType: choice(0, 1), localhostRef: text('') }), fc.record({ profileType: choice(2), localhostRef: text('/p.json', 'shop') }));
+
+const uint32 = fc.oneof({ weight: 19, arbitrary: fc.constantFrom(0, 65_536) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff_ffff }) });
+const idMappings: fc.Arbitrary<IDMapping[]> = fc.oneof(
+  { weight: 9, arbitrary: fc.constant<IDMapping[]>([{ containerId: 0, hostId: 65_536, length: 65_536 }]) },
+  { weight: 1, arbitrary: few(fc.record({ containerId: uint32, hostId: uint32, length: uint32 })) },
+);
+const none: fc.Arbitrary<IDMapping[]> = fc.constant<IDMapping[]>([]);
+const usernsOptions: fc.Arbitrary<UserNamespace | undefined> = fc.oneof(fc.constant(undefined), fc.record({ mode: choice(2), uids: none, gids: none }), fc.record({ mode: choice(0), uids: idMappings, gids: idMappings }));
 
 export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
   {
@@ -53,7 +62,8 @@ export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
       },
       { requiredKeys: [] },
     ),
-    namespaces: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text('c') }, { requiredKeys: [] }),
+    namespaces: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text('c'), usernsOptions }, { requiredKeys: [] }),
+    podNamespaces: fc.record({ usernsOptions }, { requiredKeys: [] }),
     resources: fc.record(
       {
         cpuPeriod: number(0n, 100_000n), cpuQuota: number(-1n, 0n, 9n), cpuShares: number(2n), memoryLimitInBytes: number(0n, 9n), memorySwapLimitInBytes: number(0n, -1n, 99n),

@@ -25,6 +25,7 @@ function oneOf(...values: string[]): object {
   return { enum: values };
 }
 
+const idMappings = list(record({ containerID: uint32, hostID: uint32, size: uint32 }));
 const deviceType = oneOf('c', 'b');
 const seccompAction = { type: 'string', pattern: '^SCMP_ACT_[A-Z_]+$' };
 
@@ -75,6 +76,8 @@ const seccomp = record(
 const linux = record(
   { namespaces: list(record({ type: oneOf('mount', 'pid', 'network', 'ipc', 'uts', 'user', 'cgroup', 'time') }, { path: absolute })) },
   {
+    uidMappings: idMappings,
+    gidMappings: idMappings,
     cgroupsPath: text,
     resources,
     devices: list(
@@ -90,5 +93,5 @@ const linux = record(
 
 export const ociSchema = record(
   { ociVersion: { type: 'string', pattern: '^1\\.0\\.' }, root: record({ path: absolute }, { readonly: flag }), process, linux },
-  { hostname: text, mounts: list(record({ destination: absolute }, { type: text, source: text, options: texts })), annotations: textMap },
+  { hostname: text, mounts: list(record({ destination: absolute }, { type: text, source: text, options: texts, uidMappings: idMappings, gidMappings: idMappings })), annotations: textMap },
 );
