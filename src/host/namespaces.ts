@@ -212,6 +212,11 @@ export function validateSysctls(sysctls: Readonly<Record<string, string>>, { hos
   }
 }
 
+/** Those of the sysctls that belong to a namespace which the pod has for itself. */
+export function ownSysctls(sysctls: Readonly<Record<string, string>>, { hostNetwork, hostIpc }: { hostNetwork: boolean; hostIpc: boolean }): Record<string, string> {
+  return Object.fromEntries(Object.entries(sysctls).filter(([name]) => (sysctlNamespace(name) === 'ipc' ? !hostIpc : !hostNetwork)));
+}
+
 function sysctlNamespace(name: string): Kind | undefined {
   if (name.startsWith('net.')) return 'net';
   if (name.startsWith('fs.mqueue.') || ipcSysctls.has(name)) return 'ipc';

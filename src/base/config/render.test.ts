@@ -28,8 +28,8 @@ test('the default file explains every setting and fits a terminal', () => {
 });
 
 test('the effective values are TOML that reads back, each with its origin', () => {
-  const entries = new Map(defaults().entries);
-  entries.set('runtime.handlers.runsc.path', { value: '/usr/bin/runsc', origin: '/etc/gantry/config.toml' });
+  const file = readToml('[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\nallowed_annotations = ["dev.gvisor.*"]', '/etc/gantry/config.toml');
+  const entries = new Map([...defaults().entries, ...file.entries]);
   entries.set('log.level', { value: 'debug', origin: 'flag --log-level' });
 
   const text = effectiveToml(entries);
@@ -37,6 +37,7 @@ test('the effective values are TOML that reads back, each with its origin', () =
   assert.deepEqual(valuesOf(readToml(text, 'shown').entries), valuesOf(entries));
   assert.match(text, /^level = "debug" +# flag --log-level$/m);
   assert.match(text, /\[runtime\.handlers\.runsc\]\npath = "\/usr\/bin\/runsc" +# \/etc\/gantry\/config\.toml/);
+  assert.match(text, /^allowed_annotations = \["dev\.gvisor\.\*"\] +# \/etc\/gantry\/config\.toml$/m);
   assert.ok(parse(text));
 });
 

@@ -1,19 +1,18 @@
 /** What the node as a whole says of itself: conditions, handlers, features, the kubelet's settings. */
-import { access, constants, stat } from 'node:fs/promises';
-import { messageOf } from '../../base/errors.ts';
-import { SingleFlight } from '../../base/single-flight.ts';
+import { access, constants } from 'node:fs/promises';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
 import type { Cni, CniStatus } from '../../part/cni/network.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
-import type { RuntimeProbe } from '../../part/oci/runtime-probe.ts';
 import { describeShortcomings } from '../../part/spec/host-facts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { Probed, RuntimeProbes } from './runtime-probes.ts';
 
 export interface NodeDeps {
   readonly handlers: RuntimeHandlers;
+  readonly probes: RuntimeProbes;
   readonly cni: Cni;
   readonly hostFacts: HostFacts;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
@@ -23,7 +22,7 @@ export interface NodeDeps {
 }
 
 export function createNodeEngine(deps: NodeDeps): NodeEngine {
-  const probes = new ProbeCache();
+  const { probes } = deps;
   return {
     async status(verbose) {
       const network = await deps.cni.status();
@@ -44,39 +43,6 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
       if (podCidr !== '') ctx.log.debug('the kubelet told the pod CIDR, the CNI configuration decides', { podCidr });
     },
   };
-}
-
-type Probed = RuntimeProbe | { readonly error: string };
-
-/** A program is asked once: again when it was replaced or taken away (by its file's identity), or when it failed. */
-class ProbeCache {
-  readonly #known = new Map<string, { readonly program: string; readonly probe: RuntimeProbe }>();
-  readonly #asking = new SingleFlight<Probed>();
-
-  probe(runtime: OciRuntime): Promise<Probed> {
-    return this.#asking.run(runtime.path, async () => {
-      const program = await identityOf(runtime.path);
-      const known = this.#known.get(runtime.path);
-      if (known !== undefined && known.program === program) return known.probe;
-      this.#known.delete(runtime.path);
-      try {
-        const probe = await runtime.probe();
-        this.#known.set(runtime.path, { program, probe });
-        return probe;
-      } catch (error) {
-        return { error: messageOf(error) };
-      }
-    });
-  }
-}
-
-async function identityOf(program: string): Promise<string> {
-  try {
-    const { dev, ino, mtimeNs, mode } = await stat(program, { bigint: true });
-    return [dev, ino, mtimeNs, mode].join();
-  } catch {
-    return ''; // asking it will say why
-  }
 }
 
 /** The node is ready when its default handler and the monitor are: another handler that is broken takes only its own pods down. */

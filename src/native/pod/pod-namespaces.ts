@@ -2,6 +2,7 @@ import { createNamespaces, splitSysctls, writeSysctls } from '../../host/namespa
 import type { PinnedNamespaces } from '../../host/namespaces.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { effectiveSysctls } from './effective-sysctls.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
@@ -14,13 +15,13 @@ export async function makeNamespaces(deps: PodDeps, pod: PodInTheMaking): Promis
   if (!net && !ipc) return;
   const directory = podPaths(deps.roots.state, pod.id).namespaces;
   await deps.effects.make({ owner: pod.id, kind: 'namespaces', data: { directory } }, () => {
-    createNamespaces({ directory, net, ipc, uts: net, ...(net ? { hostname: hostnameOf(pod) } : {}), sysctls: splitSysctls(sysctlsOf(pod)).now });
+    createNamespaces({ directory, net, ipc, uts: net, ...(net ? { hostname: hostnameOf(pod) } : {}), sysctls: splitSysctls(effectiveSysctls(pod.config, deps.defaults())).now });
   });
 }
 
 /** The sysctls of interfaces that exist only after the network was attached. */
 export function writeLateSysctls(deps: PodDeps, pod: PodInTheMaking): void {
-  const late = splitSysctls(sysctlsOf(pod)).afterCni;
+  const late = splitSysctls(effectiveSysctls(pod.config, deps.defaults())).afterCni;
   if (Object.keys(late).length > 0) writeSysctls(pinnedNamespaces(deps.roots.state, pod.id), late);
 }
 
@@ -34,8 +35,4 @@ export function pinnedNamespaces(stateDir: string, id: string): PinnedNamespaces
 /** What `hostname` prints inside: the kubelet sends it; without a kubelet the pod's name serves, cut to what the kernel takes. */
 export function hostnameOf(pod: Pick<PodInTheMaking, 'config'>): string {
   return pod.config.hostname || (pod.config.metadata?.name ?? '').slice(0, 63);
-}
-
-function sysctlsOf(pod: PodInTheMaking): Record<string, string> {
-  return pod.config.linux?.sysctls ?? {};
 }

@@ -192,7 +192,7 @@ test('a privileged container has every device of the host, and its own under the
 });
 
 test('the daemon gives no limit and no capability that it does not have', () => {
-  const spec = build({ security: { privileged: true }, facts: { capabilities: ['CAP_KILL'], openFilesHardLimit: 20_000n, hasSysResource: false, oomScoreAdj: 3 } });
+  const spec = build({ security: { privileged: true }, facts: { capabilities: ['CAP_KILL'], hardLimits: { nofile: 20_000n }, hasSysResource: false, oomScoreAdj: 3 } });
 
   assert.deepEqual(spec.process.capabilities.bounding, ['CAP_KILL']);
   assert.deepEqual(spec.process.rlimits, [{ type: 'RLIMIT_NOFILE', soft: 20_000n, hard: 20_000n }]);

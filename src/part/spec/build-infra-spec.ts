@@ -2,10 +2,12 @@ import type { PodSandboxConfig } from '../../gen/cri.ts';
 import { defaultMounts } from './default-mounts.ts';
 import { defaultSeccompProfile } from './default-seccomp-profile.ts';
 import { emptySpec } from './empty-spec.ts';
+import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { OciSpec } from './oci-spec.ts';
 import { compileSeccomp, seccompTarget } from './seccomp-profile.ts';
 import type { NamespacePaths } from './spec-input.ts';
+import { allowedAnnotations } from './allowed-annotations.ts';
 import { sandboxAnnotations } from './with-annotations.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from './with-hidden-paths.ts';
 import { hostnameWhereOwn, podNamespaces } from './with-namespaces.ts';
@@ -23,6 +25,9 @@ export interface InfraInput {
   readonly cgroupsPath: string;
   readonly hostname: string;
   readonly facts: HostFacts;
+  readonly defaults: Pick<ContainerDefaults, 'restrictOomScore'>;
+  /** Of the pod's runtime handler. */
+  readonly handler: HandlerDefaults;
 }
 
 const nobody = 65_535;
@@ -43,7 +48,7 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       ...spec.process,
       args: ['/pause', ...input.args],
       user: { ...spec.process.user, uid: nobody, gid: nobody, additionalGids: [nobody] },
-      oomScoreAdj: possibleOomScore(infraOomScore, facts),
+      oomScoreAdj: possibleOomScore(infraOomScore, facts, input.defaults),
     },
     mounts: [...defaultMounts(false), { destination: '/pause', type: 'bind', source: input.program, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }],
     linux: {
@@ -55,6 +60,6 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       readonlyPaths: [...defaultReadonlyPaths],
       seccomp: compileSeccomp(defaultSeccompProfile, seccompTarget(facts, [])),
     },
-    annotations: sandboxAnnotations('sandbox', input),
+    annotations: { ...allowedAnnotations(input.handler, input.podConfig.annotations), ...sandboxAnnotations('sandbox', input) },
   };
 }
