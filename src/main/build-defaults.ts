@@ -7,6 +7,7 @@ import type { HandlerDefaults } from '../part/spec/container-defaults.ts';
 import { defaultSeccompProfile } from '../part/spec/default-seccomp-profile.ts';
 import { parseSeccompProfile } from '../part/spec/seccomp-profile.ts';
 import type { SeccompProfile } from '../part/spec/seccomp-profile.ts';
+import type { Workload } from '../part/spec/with-workload.ts';
 
 const zoneinfo = '/usr/share/zoneinfo';
 const largestFile = 8 << 20;
@@ -15,7 +16,7 @@ const largestFile = 8 << 20;
  * The node's defaults, with the files that the configuration names read and checked: failed-precondition naming the setting and the file for one that
  * is not there or not right, so that a start or a reload is refused and no pod meets it.
  */
-export async function buildDefaults({ container, runtime }: Pick<Config, 'container' | 'runtime'>): Promise<NodeDefaults> {
+export async function buildDefaults({ container, runtime, workloads }: Pick<Config, 'container' | 'runtime' | 'workloads'>): Promise<NodeDefaults> {
   const [seccomp, localtime, handlers] = await Promise.all([
     seccompProfile(container.seccompProfile),
     localtimeOf(container.timezone),
@@ -31,11 +32,26 @@ export async function buildDefaults({ container, runtime }: Pick<Config, 'contai
       localtime,
       restrictOomScore: container.restrictOomScoreAdj,
       seccomp,
+      workloads: Object.entries(workloads).toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, settings]) => workload(settings)),
     },
     sysctls: container.defaultSysctls,
     unprivilegedPorts: container.enableUnprivilegedPorts,
     unprivilegedIcmp: container.enableUnprivilegedIcmp,
     handlers: new Map(handlers),
+  };
+}
+
+function workload({ activationAnnotation, annotationPrefix, allowedAnnotations, cpuShares, cpuQuota, cpuPeriod, cpuset }: Config['workloads'][string]): Workload {
+  return {
+    activationAnnotation,
+    annotationPrefix,
+    allowedAnnotations,
+    cpu: {
+      ...(cpuShares === 0 ? {} : { shares: BigInt(cpuShares) }),
+      ...(cpuQuota === 0 ? {} : { quota: BigInt(cpuQuota) }),
+      ...(cpuPeriod === 0 ? {} : { period: BigInt(cpuPeriod) }),
+      ...(cpuset === '' ? {} : { cpus: cpuset }),
+    },
   };
 }
 

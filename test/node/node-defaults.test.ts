@@ -65,6 +65,11 @@ pids_limit = 99
 umask = "0027"
 timezone = "Asia/Tokyo"
 seccomp_profile = "${noMkdir}"
+[workloads.management]
+activation_annotation = "class.example/management"
+annotation_prefix = "cpu.class.example"
+cpu_shares = 20
+cpuset = "0"
 ${handlers}`;
 
 const node = await startWorkload({ config });
@@ -185,6 +190,18 @@ test('less memory than the runtime needs is refused, at creation and at an updat
   const linux = { ...(await node.statusOf(id)).resources!.linux!, ...little };
   await assertFails(node.client.updateContainerResources({ containerId: id, linux }), status.INVALID_ARGUMENT, /16777216/);
   assert.equal((await node.statusOf(id)).resources?.linux?.memoryLimitInBytes, 64n << 20n);
+});
+
+test('a pod of a workload class gets the CPU settings of the class', async () => {
+  const annotations = { 'class.example/management': '', 'cpu.class.example/special': '{"cpushares": 50}', 'cpu.class.example/wrong': 'many' };
+  const managed = await node.runPod({ config: { annotations } });
+  const script = 'grep Cpus_allowed_list /proc/self/status; cat /sys/fs/cgroup/cpu/cpu.shares 2>/dev/null || cat /sys/fs/cgroup/cpu.weight';
+  const resources = { cpuShares: 512n };
+
+  assert.match(await node.outputOf(managed, { script, resources }), /^Cpus_allowed_list:\t0\n(20|1)\n$/);
+  assert.match(await node.outputOf(managed, { name: 'special', script, resources }), /^Cpus_allowed_list:\t0\n(50|2)\n$/);
+  assert.doesNotMatch(await inPod(script, { resources }), /Cpus_allowed_list:\t0\n/);
+  await assertFails(node.createContainer(managed, { name: 'wrong' }), status.INVALID_ARGUMENT, /annotations\[cpu\.class\.example\/wrong\]: "many" is not a JSON object/);
 });
 
 test('the log and the status tell what each handler can do; one that is not there is not offered', async () => {

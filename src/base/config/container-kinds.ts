@@ -1,6 +1,6 @@
 /** The kinds of value that say what containers get: limits, environment, kernel parameters, capabilities, masks. */
 import { capabilityName } from '../capabilities.ts';
-import { assignments, listOf, textsLike } from './kinds.ts';
+import { assignments, listOf, textLike, textsLike } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
 /** A limit of setrlimit(2), in the unit of its own; -1 is unlimited. */
@@ -83,6 +83,9 @@ export const annotations = assignments({
 
 /** Names of annotations, in which `*` stands for any characters. */
 export const annotationPatterns = textsLike('list of patterns', 'a list of names of annotations such as "io.katacontainers.*", where * stands for any characters', /^[^=\s\0]{1,317}$/);
+
+export const annotationName = textLike('annotation', 'the name of an annotation', /^[^=\s\0]{1,317}$/);
+export const optionalAnnotationName = textLike('annotation', 'the name of an annotation, or "" for none', /^[^=\s\0]{0,317}$/);
 
 /** Words of a command line before the runtime's sub-command. Those that Gantry gives itself are refused. */
 export const runtimeFlags = textsLike(

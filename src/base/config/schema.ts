@@ -5,7 +5,7 @@
  */
 import { logLevels } from '../log.ts';
 import { defaultCapabilities } from '../capabilities.ts';
-import { annotationPatterns, annotations, capabilities, environment, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
+import { annotationName, annotationPatterns, annotations, capabilities, environment, optionalAnnotationName, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
 import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, size, socketPath, textLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
@@ -216,6 +216,37 @@ export const schema = table('', {
       default: '',
       applies: 'live',
       about: 'The system call filter for RuntimeDefault, in the form of Docker and of the OCI, instead of the one built in. Read at start and on reload.',
+    }),
+  }),
+
+  workloads: named({
+    about: 'Classes of pods with CPU settings of their own, for what keeps the node itself running. A pod is of a class when it has its annotation; of two the first by name counts.',
+    nameForm: handlerName,
+    wantedName: 'lower-case letters, digits and dashes, 63 at most',
+    defaults: {},
+    entry: table('', {
+      activationAnnotation: required({ kind: annotationName, applies: 'live', about: 'The annotation that makes a pod one of the class, whatever its value.' }),
+      annotationPrefix: setting({
+        kind: optionalAnnotationName,
+        default: '',
+        applies: 'live',
+        about: 'An annotation `PREFIX/CONTAINER` of the pod changes the figures of that container: a JSON object of `cpushares`, `cpuquota`, `cpuperiod`, `cpuset`, `cpulimit` (thousandths of a CPU). Without a prefix none does.',
+      }),
+      allowedAnnotations: setting({
+        kind: annotationPatterns,
+        default: [],
+        applies: 'live',
+        about: "Which annotations of such pods the runtime gets to see, besides those that the handler allows.",
+      }),
+      cpuShares: setting({ kind: integer(0, 262_144), default: 0, applies: 'live', about: "CPU shares of each container; 0 is what the kubelet says." }),
+      cpuQuota: setting({ kind: integer(0, 1_000_000_000), default: 0, applies: 'live', about: 'Microseconds of CPU in each period; 0 is what the kubelet says.' }),
+      cpuPeriod: setting({ kind: integer(0, 1_000_000), default: 0, applies: 'live', about: 'The period in microseconds; 0 is what the kubelet says.' }),
+      cpuset: setting({
+        kind: textLike('processors', '"" or a list of processors such as "0-3,7"', /^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?$/),
+        default: '',
+        applies: 'live',
+        about: 'The processors to run on; "" is what the kubelet says.',
+      }),
     }),
   }),
 

@@ -20,6 +20,7 @@ import { withSeccomp } from './with-seccomp.ts';
 import { withSelinux } from './with-selinux.ts';
 import { withTimezone } from './with-timezone.ts';
 import { withUser } from './with-user.ts';
+import { withWorkload } from './with-workload.ts';
 import { checkMinMemory } from './check-min-memory.ts';
 import { emptySpec } from './empty-spec.ts';
 
@@ -41,6 +42,7 @@ const steps: readonly SpecStep[] = [
   withHiddenPaths,
   withDevices,
   withResources,
+  withWorkload,
   withPidsLimit,
   withSeccomp,
   withAppArmor,

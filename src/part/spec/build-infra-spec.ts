@@ -25,7 +25,7 @@ export interface InfraInput {
   readonly cgroupsPath: string;
   readonly hostname: string;
   readonly facts: HostFacts;
-  readonly defaults: Pick<ContainerDefaults, 'restrictOomScore'>;
+  readonly defaults: Pick<ContainerDefaults, 'restrictOomScore' | 'workloads'>;
   /** Of the pod's runtime handler. */
   readonly handler: HandlerDefaults;
 }
@@ -60,6 +60,6 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       readonlyPaths: [...defaultReadonlyPaths],
       seccomp: compileSeccomp(defaultSeccompProfile, seccompTarget(facts, [])),
     },
-    annotations: { ...allowedAnnotations(input.handler, input.podConfig.annotations), ...sandboxAnnotations('sandbox', input) },
+    annotations: { ...allowedAnnotations({ handler: input.handler, workloads: input.defaults.workloads }, input.podConfig.annotations), ...sandboxAnnotations('sandbox', input) },
   };
 }

@@ -1,6 +1,7 @@
 import type { Ulimit } from '../../base/config/container-kinds.ts';
 import type { BaseSpec } from './base-spec.ts';
 import type { SeccompProfile } from './seccomp-profile.ts';
+import type { Workload } from './with-workload.ts';
 
 /** What the node gives every container where neither pod nor image says otherwise: the table `[container]` of the configuration, its files read. */
 export interface ContainerDefaults {
@@ -17,6 +18,8 @@ export interface ContainerDefaults {
   readonly restrictOomScore: boolean;
   /** What RuntimeDefault is. */
   readonly seccomp: SeccompProfile;
+  /** In order: of two that a pod is of, the first counts. */
+  readonly workloads: readonly Workload[];
 }
 
 /** What a runtime handler adds to the containers that run under it. */

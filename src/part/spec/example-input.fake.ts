@@ -42,6 +42,7 @@ export const exampleDefaults: ContainerDefaults = {
   localtime: undefined,
   restrictOomScore: false,
   seccomp: defaultSeccompProfile,
+  workloads: [],
 };
 
 export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, minMemory: 0 };

@@ -10,7 +10,7 @@ import type { SpecInput } from './spec-input.ts';
 export const withAnnotations: SpecStep = (spec, input) => ({
   ...spec,
   annotations: {
-    ...allowedAnnotations(input.handler, input.podConfig.annotations, input.config.annotations),
+    ...allowedAnnotations({ handler: input.handler, workloads: input.defaults.workloads }, input.podConfig.annotations, input.config.annotations),
     ...sandboxAnnotations('container', input),
     'io.kubernetes.cri.container-name': checkText('config.metadata.name', input.config.metadata?.name ?? ''),
     'io.kubernetes.cri.image-name': checkText('config.image', input.config.image?.userSpecifiedImage || input.config.image?.image || ''),
