@@ -227,6 +227,11 @@ export function validateSysctls(sysctls: Readonly<Record<string, string>>, { hos
   }
 }
 
+/** Those of the sysctls that belong to a namespace which the pod has for itself. */
+export function ownSysctls(sysctls: Readonly<Record<string, string>>, { hostNetwork, hostIpc }: { hostNetwork: boolean; hostIpc: boolean }): Record<string, string> {
+  return Object.fromEntries(Object.entries(sysctls).filter(([name]) => (sysctlNamespace(name) === 'ipc' ? !hostIpc : !hostNetwork)));
+}
+
 /** The namespace that a sysctl belongs to; undefined for one of the whole node. */
 export function sysctlNamespace(name: string): Kind | undefined {
   if (name.startsWith('net.')) return 'net';

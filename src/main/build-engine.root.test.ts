@@ -338,13 +338,16 @@ test('a container that somebody paused can be stopped and removed', { skip }, as
   await bed.assertNothingLeft([pod.id, id]);
 });
 
+/** A handler with nothing but a program of its own. */
+const handlerAt = (program: string) => ({ ...bed.config.runtime.handlers[runtime()]!, path: program });
+
 test('a runtime that is uninstalled does not keep containers alive: they are stopped, and removed once it is back', { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-runtime-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const program = join(folder, runtime());
   const install = (): void => writeFileSync(program, `#!/bin/sh\nexec ${bed.config.runtime.handlers[runtime()]!.path} "$@"\n`, { mode: 0o755 });
   install();
-  await bed.reload({ ...bed.config, runtime: { ...bed.config.runtime, handlers: { ...bed.config.runtime.handlers, passing: { path: program } } } });
+  await bed.reload({ ...bed.config, runtime: { ...bed.config.runtime, handlers: { ...bed.config.runtime.handlers, passing: handlerAt(program) } } });
   const config = bed.podConfig();
   const podId = await bed.engine.pods.run({ config, runtimeHandler: 'passing' }, call());
   const polite = await bed.runContainer(podId, { script: endsAtTerm });
@@ -369,7 +372,7 @@ test('a runtime that fails is quoted once: act, container, handler, its own word
     writeFileSync(file, `#!/bin/sh\nfor word; do case $word in create|start|kill|delete|state) command=$word; break ;; esac; done\n[ "$command" != ${verb} ] || { echo "not today" >&2; exit 1; }\nexec ${bed.config.runtime.handlers[runtime()]!.path} "$@"\n`, { mode: 0o755 });
     return file;
   };
-  const handlers = { ...bed.config.runtime.handlers, nocreate: { path: double('nocreate', 'create') }, nostart: { path: double('nostart', 'start') } };
+  const handlers = { ...bed.config.runtime.handlers, nocreate: handlerAt(double('nocreate', 'create')), nostart: handlerAt(double('nostart', 'start')) };
   await bed.reload({ ...bed.config, runtime: { ...bed.config.runtime, handlers } });
   const [noCreate, noStart] = [bed.podConfig(), bed.podConfig()];
   const first = await bed.engine.pods.run({ config: noCreate, runtimeHandler: 'nocreate' }, call());
@@ -395,7 +398,7 @@ test('the node is ready only as long as its runtime and its monitor are there', 
     assert.ok(info['config']?.includes(program), 'the configuration in force is told');
     return { ready: condition?.status, reason: condition?.reason, offered: handlers.some(({ name }) => name === 'passing') };
   };
-  await bed.reload({ ...bed.config, runtime: { ...bed.config.runtime, defaultHandler: 'passing', handlers: { ...bed.config.runtime.handlers, passing: { path: program } } } });
+  await bed.reload({ ...bed.config, runtime: { ...bed.config.runtime, defaultHandler: 'passing', handlers: { ...bed.config.runtime.handlers, passing: handlerAt(program) } } });
   assert.deepEqual(await ready(), { ready: true, reason: '', offered: true });
 
   rmSync(program);

@@ -25,6 +25,7 @@ import { UsageMeter } from '../native/container/usage-meter.ts';
 import { createImageEngine } from '../native/image/image-engine.ts';
 import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
 import { createNodeEngine } from '../native/node/node-engine.ts';
+import { logHandlers } from '../native/node/log-handlers.ts';
 import type { PodDeps } from '../native/pod/pod-deps.ts';
 import { podUndos } from '../native/pod/pod-effects.ts';
 import { createPodEngine } from '../native/pod/pod-engine.ts';
@@ -41,8 +42,10 @@ import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
+import { describeCutLimits } from '../part/spec/ulimits.ts';
 import { Effects } from '../part/store/effects.ts';
 import { openStore } from '../part/store/store.ts';
+import { buildDefaults } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
 import type { RunningEngine } from './serve.ts';
 
@@ -67,20 +70,23 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const hostFacts = gatherHostFacts();
   for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
+  let defaults = await buildDefaults(config);
+  const logCutLimits = (): void => describeCutLimits(defaults.container.ulimits, hostFacts.hardLimits).forEach((sentence) => log.info(sentence));
+  logCutLimits();
   const layout = detectCgroups();
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
   const store = openStore(join(config.root, 'gantry.db'));
   const podRecords = store.table<PodRecord>('pod');
   const containerRecords = store.table<ContainerRecord>('container');
-  const handlers = buildHandlers({ settings: config.runtime, stateDir: config.state, cgroups, log });
+  const handlers = await buildHandlers({ settings: config.runtime, stateDir: config.state, cgroups, log });
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const usage = new UsageMeter();
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
-  const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, bootId, roots };
+  const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, defaults: () => defaults, bootId, roots };
 
   const images = createImageEngine({
     root: config.root,
@@ -123,6 +129,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   void collectNetworkGarbage(podDeps);
   const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
   let current = config;
+  void logHandlers(probes, handlers, log);
 
   return {
     engine: {
@@ -139,8 +146,11 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       store.close();
     },
     async reload(next) {
-      handlers.replace(buildHandlers({ settings: next.runtime, stateDir: config.state, cgroups, log }));
-      current = next;
+      const nextDefaults = await buildDefaults(next);
+      handlers.replace(await buildHandlers({ settings: next.runtime, stateDir: config.state, cgroups, log }));
+      [current, defaults] = [next, nextDefaults];
+      logCutLimits();
+      void logHandlers(probes, handlers, log);
       await cni.reload();
     },
   };

@@ -4,27 +4,27 @@ import type { Logger } from '../base/log.ts';
 import { makePrivateDir } from '../host/files.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
-import { hybridWrapper } from '../part/oci/hybrid-wrapper.ts';
+import { hybridWrapper, isCrun } from '../part/oci/hybrid-wrapper.ts';
 import { OciRuntime } from '../part/oci/oci-runtime.ts';
 import { RuntimeHandlers } from '../part/oci/runtime-handlers.ts';
 
 /** The runtime handlers that the configuration names, each with a state folder of its own. */
-export function buildHandlers(deps: { settings: Config['runtime']; stateDir: string; cgroups: { layout: CgroupLayout; driver: CgroupDriver }; log: Logger }): RuntimeHandlers {
+export async function buildHandlers(deps: { settings: Config['runtime']; stateDir: string; cgroups: { layout: CgroupLayout; driver: CgroupDriver }; log: Logger }): Promise<RuntimeHandlers> {
   const { settings, cgroups } = deps;
-  const runtimes = Object.entries(settings.handlers).map(([name, { path }]) => {
+  const runtimes = await Promise.all(Object.entries(settings.handlers).map(async ([name, { path, flags, createTimeout }]) => {
     const stateRoot = join(deps.stateDir, 'oci', name);
     makePrivateDir(stateRoot);
-    const wrapper = needsHybridWrapper(path, cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
-    return new OciRuntime({ name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: isCrun(path), log: deps.log });
-  });
+    const crun = await isCrun(path);
+    const wrapper = crun && needsHybridWrapper(cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
+    return new OciRuntime({
+      name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', flags, createTimeoutMs: createTimeout,
+      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun, log: deps.log,
+    });
+  }));
   return new RuntimeHandlers(runtimes, settings.defaultHandler);
 }
 
 /** Only crun refuses a hybrid host whose cgroup2 side still owns a controller. */
-function needsHybridWrapper(path: string, layout: CgroupLayout): boolean {
-  return layout.mode === 'hybrid' && layout.unifiedControllers.length > 0 && isCrun(path);
-}
-
-function isCrun(path: string): boolean {
-  return /(^|\/)crun[^/]*$/.test(path);
+function needsHybridWrapper(layout: CgroupLayout): boolean {
+  return layout.mode === 'hybrid' && layout.unifiedControllers.length > 0;
 }

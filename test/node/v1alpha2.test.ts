@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { ContainerState, ImageSpec, LinuxContainerResources } from '../../src/gen/cri.ts';
+import type { LinuxContainerSecurityContext } from '../../src/gen/cri.ts';
 import { criClient } from '../support/cri-client.ts';
 import { message } from '../support/cri-messages.ts';
 import { assertFails, startWorkload } from '../support/workload.ts';
@@ -42,6 +43,24 @@ test('a pod lives its whole life through v1alpha2, and v1 sees the same', async 
   await old.removePodSandbox({ podSandboxId });
   assert.deepEqual((await node.client.listPodSandbox()).items, []);
   await assertNoTraces(node.daemon);
+});
+
+test('profiles that an old kubelet names by strings are honoured', async () => {
+  const config = node.podConfig();
+  const { podSandboxId } = await old.runPodSandbox({ config });
+  const seccompOf = async (security: Partial<LinuxContainerSecurityContext>): Promise<string> => {
+    const { containerId } = await old.createContainer({ podSandboxId, config: node.containerConfig({ id: podSandboxId, config }, { security }), sandboxConfig: config });
+    await old.startContainer({ containerId });
+    return await node.sh(containerId, 'grep Seccomp: /proc/1/status');
+  };
+
+  assert.equal(await seccompOf({ seccompProfilePath: 'runtime/default' }), 'Seccomp:\t2');
+  assert.equal(await seccompOf({ seccompProfilePath: 'unconfined' }), 'Seccomp:\t0');
+  await assertFails(seccompOf({ seccompProfilePath: 'localhost//nowhere/profile.json' }), status.FAILED_PRECONDITION, /read seccomp profile \/nowhere\/profile\.json/);
+  await assertFails(seccompOf({ seccompProfilePath: 'default' }), status.INVALID_ARGUMENT, /seccomp_profile_path: "default" is none of runtime\/default, unconfined and localhost/);
+  await assertFails(seccompOf({ apparmorProfile: 'default' }), status.INVALID_ARGUMENT, /apparmor_profile: "default" is none of/);
+  assert.equal(await seccompOf({ apparmorProfile: 'runtime/default', seccompProfilePath: 'docker/default' }), 'Seccomp:\t2');
+  await old.removePodSandbox({ podSandboxId });
 });
 
 test('failures have the same codes', async () => {

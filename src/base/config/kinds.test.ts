@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath } from './kinds.ts';
+import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, size, socketPath, truth } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
 /** What a kind makes of the text of a flag. */
@@ -84,4 +84,21 @@ test('a choice says what there is', () => {
   assert.equal(kind.read('json'), 'json');
   assert.equal(kind.read('JSON'), undefined);
   assert.equal(kind.wanted, 'auto, json or pretty');
+});
+
+test('truth is a boolean of TOML, or the word in a variable', () => {
+  assert.equal(truth.read(true), true);
+  assert.equal(ofText(truth, 'false'), false);
+  for (const wrong of ['true', 1, null]) assert.equal(truth.read(wrong), undefined);
+  assert.equal(ofText(truth, 'yes'), undefined);
+});
+
+test('an optional path may be empty', () => {
+  assert.equal(optionalPath.read(''), '');
+  assert.equal(optionalPath.read('/a//b/'), '/a/b');
+  assert.equal(optionalPath.read('a'), undefined);
+});
+
+test('nothing is written in the smallest unit', () => {
+  assert.equal(size(0, 2 ** 30).write(0), '"0B"');
 });

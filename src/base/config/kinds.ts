@@ -62,6 +62,9 @@ export const ownFolder: Kind<string> = {
   },
 };
 
+/** A path, or the empty text for none. */
+export const optionalPath: Kind<string> = { ...plainText, name: 'path', wanted: 'an absolute path, or "" for none', read: (raw) => (raw === '' ? raw : readPath(raw)) };
+
 const longestSocketPath = 107; // sun_path of unix(7), less its final NUL
 
 export const socketPath: Kind<string> = {
@@ -86,6 +89,60 @@ export const paths: Kind<readonly string[]> = {
   },
   fromText: (text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''),
   write: (value) => `[${value.map((entry) => JSON.stringify(entry)).join(', ')}]`,
+};
+
+/** A list of texts, each read by `item`; as text, separated by commas. `wanted` tells of one of them. */
+export function listOf<T>(request: { name: string; wanted: string; item(raw: string): T | undefined; write(value: T): string }): Kind<readonly T[]> {
+  const { name, wanted, item, write } = request;
+  return {
+    name,
+    wanted,
+    repeatable: true,
+    read(raw) {
+      if (!Array.isArray(raw)) return undefined;
+      const read = raw.map((text) => (typeof text === 'string' ? item(text) : undefined));
+      return read.includes(undefined) ? undefined : (read as T[]);
+    },
+    fromText: (text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''),
+    write: (value) => `[${value.map((entry) => JSON.stringify(write(entry))).join(', ')}]`,
+  };
+}
+
+/** A list of texts of a given form, `form` matching the whole of each. */
+export function textsLike(name: string, wanted: string, form: RegExp): Kind<readonly string[]> {
+  return listOf({ name, wanted, item: (text) => (form.test(text) ? text : undefined), write: (text) => text });
+}
+
+/** Names with values, written as a list of `NAME=VALUE`; of a name given twice the last counts. */
+export function assignments(request: { name: string; wanted: string; nameForm: RegExp; valueForm: RegExp }): Kind<Readonly<Record<string, string>>> {
+  const pairs = listOf<readonly [string, string]>({
+    name: request.name,
+    wanted: request.wanted,
+    item(text) {
+      const equals = text.indexOf('=');
+      const [name, value] = [text.slice(0, equals), text.slice(equals + 1)];
+      return equals > 0 && request.nameForm.test(name) && request.valueForm.test(value) ? [name, value] : undefined;
+    },
+    write: ([name, value]) => `${name}=${value}`,
+  });
+  return {
+    ...pairs,
+    read(raw) {
+      const read = pairs.read(raw);
+      return read === undefined ? undefined : Object.fromEntries(read);
+    },
+    write: (value) => pairs.write(Object.entries(value)),
+  };
+}
+
+/** True or false. */
+export const truth: Kind<boolean> = {
+  name: 'true or false',
+  wanted: 'true or false',
+  read: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+  fromText: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  write: String,
+  choices: ['true', 'false'],
 };
 
 /** A whole number within bounds, both included. */
@@ -120,7 +177,7 @@ function readQuantity(text: string, units: Units): number | undefined {
 }
 
 function writeQuantity(value: number, units: Units): string {
-  const [unit, factor] = units.find(([, factor]) => value % factor === 0) ?? units[units.length - 1]!;
+  const [unit, factor] = units.find(([, factor]) => value !== 0 && value % factor === 0) ?? units[units.length - 1]!;
   return `${value / factor}${unit}`;
 }
 

@@ -165,3 +165,28 @@ test('loading throws all problems as one invalid-argument', async () => {
     return true;
   });
 });
+
+test('a handler has the defaults of what it does not say, whatever an earlier file said', async (t) => {
+  const handler = '[runtime.handlers.crun]\npath = "/usr/bin/crun"\n';
+  const { loaded } = await reading(t, { file: `${handler}allowed_annotations = ["a.*"]\ncreate_timeout = "5m"`, dropIns: { 'x.toml': `${handler}create_timeout = "1m"` } });
+
+  assert.deepEqual(loaded?.config.runtime.handlers['crun'], {
+    path: '/usr/bin/crun', flags: [], allowedAnnotations: [], defaultAnnotations: {}, baseSpec: '', createTimeout: 60_000, minMemory: 0,
+  });
+});
+
+test('wrong defaults for containers are told with what is wanted', async (t) => {
+  const { problems } = await reading(t, {
+    file: '[container]\ndefault_ulimits = ["nofile=5:1"]\numask = 22\ndefault_capabilities = ["CHWON"]\ntimezone = "../etc"\npids_limit = -1\n[runtime.handlers.x]\npath = "/x"\nflags = ["--root=/y"]',
+  });
+
+  assert.deepEqual(problems.map((problem) => problem.replace(/: want .*/, '')), [
+    'DIR/config.toml: container.default_ulimits = ["nofile=5:1"]',
+    'DIR/config.toml: container.umask = 22',
+    'DIR/config.toml: container.default_capabilities = ["CHWON"]',
+    'DIR/config.toml: container.timezone = "../etc"',
+    'DIR/config.toml: container.pids_limit = -1',
+    'DIR/config.toml: runtime.handlers.x.flags = ["--root=/y"]',
+  ]);
+  assert.match(problems[0] ?? '', /: want a list of limits such as "nofile=1024:524288" \(soft:hard, -1 for unlimited\)/);
+});

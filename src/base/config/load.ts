@@ -72,9 +72,9 @@ export function defaults(): Layer {
   const origin = 'default';
   const entries = new Map<string, Entry>();
   for (const { key, setting } of keyedSettings) entries.set(key, { value: setting.default, origin });
-  for (const [parent, { defaults }] of namedTables) {
+  for (const [parent, { defaults, entry }] of namedTables) {
     for (const [name, members] of Object.entries(defaults)) {
-      for (const [member, value] of Object.entries(members)) entries.set(`${parent}.${name}.${tomlName(member)}`, { value, origin });
+      for (const [member, setting] of Object.entries(entry.members)) entries.set(`${parent}.${name}.${tomlName(member)}`, { value: members[member] ?? setting.default, origin });
     }
   }
   return { entries, problems: [] };

@@ -75,19 +75,19 @@ function settingText(key: string, setting: AnySetting): string {
 }
 
 function namedText(key: string, { about, wantedName, entry, defaults }: AnyNamed): string {
-  const members = Object.entries(entry.members).map(([member, { kind, about, applies }]) =>
-    `**\`${tomlName(member)}\`**: ${about}\n- takes ${kind.wanted}\n- ${applies === 'live' ? '*live*' : 'needs a restart'}\n`);
+  const members = Object.entries(entry.members).map(([member, { kind, about, applies, default: value }]) =>
+    `**\`${tomlName(member)}\`**: ${about}\n${value === undefined ? '- has to be given' : `- default \`${kind.write(value)}\``}\n- takes ${kind.wanted}\n- ${applies === 'live' ? '*live*' : 'needs a restart'}\n`);
   const given = Object.entries(defaults).flatMap(([name, values]) => [
     `[${key}.${name}]`,
-    ...Object.entries(entry.members).map(([member, { kind }]) => `${tomlName(member)} = ${kind.write(values[member])}`),
+    ...Object.entries(entry.members).flatMap(([member, { kind }]) => (values[member] === undefined ? [] : [`${tomlName(member)} = ${kind.write(values[member])}`])),
   ]);
   return `### \`[${key}.NAME]\`
 
-${about} NAME is made of ${wantedName}. These are there without being written, and a file may change them or add more:
+${about} NAME is made of ${wantedName}. ${given.length === 0 ? 'There is none by default.' : `These are there without being written, and a file may change them or add more:
 
 \`\`\`toml
 ${given.join('\n')}
-\`\`\`
+\`\`\``}
 
 ${members.join('\n')}`;
 }

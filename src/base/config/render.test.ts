@@ -25,11 +25,12 @@ test('the default file explains every setting and fits a terminal', () => {
 
   for (const { environment } of keyedSettings) assert.ok(text.includes(environment), environment);
   for (const line of text.split('\n')) assert.ok(line.length <= 100, line);
+  assert.match(text, /^# \[workloads\.NAME\]\n(#   .*\n)+#   activation_annotation = \.\.\.  \(has to be given\)$/m);
 });
 
 test('the effective values are TOML that reads back, each with its origin', () => {
-  const entries = new Map(defaults().entries);
-  entries.set('runtime.handlers.runsc.path', { value: '/usr/bin/runsc', origin: '/etc/gantry/config.toml' });
+  const file = readToml('[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\nallowed_annotations = ["dev.gvisor.*"]', '/etc/gantry/config.toml');
+  const entries = new Map([...defaults().entries, ...file.entries]);
   entries.set('log.level', { value: 'debug', origin: 'flag --log-level' });
 
   const text = effectiveToml(entries);
@@ -37,6 +38,7 @@ test('the effective values are TOML that reads back, each with its origin', () =
   assert.deepEqual(valuesOf(readToml(text, 'shown').entries), valuesOf(entries));
   assert.match(text, /^level = "debug" +# flag --log-level$/m);
   assert.match(text, /\[runtime\.handlers\.runsc\]\npath = "\/usr\/bin\/runsc" +# \/etc\/gantry\/config\.toml/);
+  assert.match(text, /^allowed_annotations = \["dev\.gvisor\.\*"\] +# \/etc\/gantry\/config\.toml$/m);
   assert.ok(parse(text));
 });
 

@@ -3,7 +3,7 @@ import { keyOf } from './keys.ts';
 import type { Entry } from './layer.ts';
 import { schema } from './schema.ts';
 import { environmentName, tomlName } from './tree.ts';
-import type { AnyNode, AnySetting, AnyTable } from './tree.ts';
+import type { AnyNamed, AnyNode, AnySetting, AnyTable } from './tree.ts';
 import { namesIn, tomlOf } from './values.ts';
 import type { Entries } from './values.ts';
 
@@ -39,22 +39,37 @@ function innerToml(node: AnyNode, key: string): string[] {
   if (node.node === 'setting') return [];
   if (node.node === 'table') return tableToml(node, key);
   const entries = Object.entries(node.defaults).map(([name, members]) => {
-    const lines = Object.entries(node.entry.members).map(([member, { kind }]) => `${tomlName(member)} = ${kind.write(members[member])}`);
+    const lines = Object.entries(node.entry.members).flatMap(([member, { kind }]) => (members[member] === undefined ? [] : [`${tomlName(member)} = ${kind.write(members[member])}`]));
     return [`[${key}.${name}]`, ...lines].join('\n');
   });
-  return [[fold(node.about, '# ', 100), ...entries].join('\n')];
+  return [[fold(node.about, '# ', 100), ...entryToml(node, key), ...entries].join('\n')];
+}
+
+/** What an entry of a named table holds, for whoever writes one. */
+function entryToml({ entry }: AnyNamed, key: string): string[] {
+  const members = Object.entries(entry.members).flatMap(([member, { kind, about, default: value }]) => [
+    fold(about, '#   ', 100),
+    value === undefined ? `#   ${tomlName(member)} = ...  (has to be given)` : `#   ${tomlName(member)} = ${kind.write(value)}`,
+  ]);
+  return [`# [${key}.NAME]`, ...members];
 }
 
 function settingToml(name: string, key: string, { kind, about, applies, default: value }: AnySetting): string {
   const needs = applies === 'restart' ? ' A change needs a restart.' : '';
   const form = `Takes ${kind.wanted}; also set by ${environmentName(key)}.${needs}`;
-  return `${fold(about, '# ', 100)}\n${fold(form, '# ', 100)}\n${name} = ${kind.write(value)}`;
+  return `${fold(about, '# ', 100)}\n${fold(form, '# ', 100)}\n${lineToml(`${name} = ${kind.write(value)}`)}`;
+}
+
+/** A long list goes on in further lines. No default has a blank within a text. */
+function lineToml(line: string): string {
+  return line.length <= 100 ? line : fold(line, '  ', 100).trimStart();
 }
 
 /** What `gantry config show` prints: the effective values as TOML, each with where it came from. */
 export function effectiveToml(entries: Entries): string {
   const lines = linesOf(schema, '', entries);
-  const width = Math.max(...lines.map(({ text, origin }) => (origin === undefined ? 0 : text.length)));
+  // A long list has its origin right behind it, rather than all others far from their values.
+  const width = Math.max(...lines.map(({ text, origin }) => (origin === undefined || text.length > 60 ? 0 : text.length)));
   return `${lines.map(({ text, origin }) => (origin === undefined ? text : `${text.padEnd(width)}  # ${origin}`)).join('\n')}\n`;
 }
 

@@ -4,7 +4,9 @@
  * the type `Config`.
  */
 import { logLevels } from '../log.ts';
-import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath, textLike } from './kinds.ts';
+import { defaultCapabilities } from '../capabilities.ts';
+import { annotationName, annotationPatterns, annotations, capabilities, environment, optionalAnnotationName, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
+import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, size, socketPath, textLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -108,6 +110,142 @@ export const schema = table('', {
       defaults: { crun: { path: '/usr/bin/crun' }, runc: { path: '/usr/bin/runc' } },
       entry: table('', {
         path: required({ kind: path, applies: 'live', about: "The OCI runtime's program." }),
+        flags: setting({
+          kind: runtimeFlags,
+          default: [],
+          applies: 'live',
+          about: "Words to put before every command of the runtime, after Gantry's own.",
+        }),
+        allowedAnnotations: setting({
+          kind: annotationPatterns,
+          default: [],
+          applies: 'live',
+          about: 'Which annotations of pods and containers the runtime gets to see. It may take isolation settings from them, and whoever can make pods can write them: name as few as possible.',
+        }),
+        defaultAnnotations: setting({
+          kind: annotations,
+          default: {},
+          applies: 'live',
+          about: 'Annotations that the runtime sees on every container. One of the pod wins where it is allowed.',
+        }),
+        baseSpec: setting({
+          kind: optionalPath,
+          default: '',
+          applies: 'live',
+          about: 'An OCI config.json that lies under the one made for each container: it adds what that does not say (hooks, mounts, variables, devices, masked paths, limits), and changes nothing that it says. Read at start and on reload.',
+        }),
+        createTimeout: setting({
+          kind: duration(1000, 3_600_000),
+          default: 120_000,
+          applies: 'live',
+          about: 'How long the runtime may take to create a container.',
+        }),
+        minMemory: setting({
+          kind: size(0, 1 << 30),
+          default: 0,
+          applies: 'live',
+          about: 'The least memory limit that a container may be given, for a runtime that needs some itself: less is refused, instead of failing in ways that nobody understands.',
+        }),
+      }),
+    }),
+  }),
+
+  container: table('What every container gets, where its pod or image does not say otherwise. A change holds for containers made after it.', {
+    defaultUlimits: setting({
+      kind: ulimits,
+      default: [{ name: 'nofile', soft: 1_048_576, hard: 1_048_576 }],
+      applies: 'live',
+      about: "Limits of each process, for which the CRI has no word. None is more than the daemon's own hard limit (LimitNOFILE= and the like of its service). Open files are limited as by default where nofile is left out.",
+    }),
+    defaultEnv: setting({
+      kind: environment,
+      default: {},
+      applies: 'live',
+      about: "Environment variables. Those of the image and of the container win.",
+    }),
+    defaultSysctls: setting({
+      kind: sysctls,
+      default: {},
+      applies: 'live',
+      about: "Kernel parameters of a pod's own namespaces. Those that the pod sets win; those of a namespace that it shares with the node are left out.",
+    }),
+    enableUnprivilegedPorts: setting({
+      kind: truth,
+      default: true,
+      applies: 'live',
+      about: "Lets any user listen on ports below 1024 in a pod with a network of its own (net.ipv4.ip_unprivileged_port_start=0), unless a sysctl says otherwise.",
+    }),
+    enableUnprivilegedIcmp: setting({
+      kind: truth,
+      default: true,
+      applies: 'live',
+      about: "Lets any user ping in a pod with a network of its own (net.ipv4.ping_group_range=0 2147483647), unless a sysctl says otherwise or the pod has its own user namespace.",
+    }),
+    defaultCapabilities: setting({
+      kind: capabilities,
+      default: defaultCapabilities,
+      applies: 'live',
+      about: 'The capabilities of a container that is not privileged, before it adds and drops any.',
+    }),
+    pidsLimit: setting({
+      kind: integer(0, 4_194_304),
+      default: 0,
+      applies: 'live',
+      about: "The most processes and threads in one container; 0 is no limit but the pod's.",
+    }),
+    umask: setting({
+      kind: umask,
+      default: 0o022,
+      applies: 'live',
+      about: 'The mask of file modes that a container starts with.',
+    }),
+    timezone: setting({
+      kind: textLike('time zone', '"" for none, "Local", or a name such as "Europe/Berlin"', /^([A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+)*)?$/),
+      default: '',
+      applies: 'live',
+      about: "The time zone, as /etc/localtime from the node's /usr/share/zoneinfo; `Local` is the node's own. Without one the image decides.",
+    }),
+    restrictOomScoreAdj: setting({
+      kind: truth,
+      default: false,
+      applies: 'live',
+      about: "Never asks for a lower oom_score_adj than the daemon's own, as on nodes where that is not permitted. A daemon without CAP_SYS_RESOURCE never does.",
+    }),
+    seccompProfile: setting({
+      kind: optionalPath,
+      default: '',
+      applies: 'live',
+      about: 'The system call filter for RuntimeDefault, in the form of Docker and of the OCI, instead of the one built in. Read at start and on reload.',
+    }),
+  }),
+
+  workloads: named({
+    about: 'Classes of pods with CPU settings of their own, for what keeps the node itself running. A pod is of a class when it has its annotation; of two the first by name counts.',
+    nameForm: handlerName,
+    wantedName: 'lower-case letters, digits and dashes, 63 at most',
+    defaults: {},
+    entry: table('', {
+      activationAnnotation: required({ kind: annotationName, applies: 'live', about: 'The annotation that makes a pod one of the class, whatever its value.' }),
+      annotationPrefix: setting({
+        kind: optionalAnnotationName,
+        default: '',
+        applies: 'live',
+        about: 'An annotation `PREFIX/CONTAINER` of the pod changes the figures of that container: a JSON object of `cpushares`, `cpuquota`, `cpuperiod`, `cpuset`, `cpulimit` (thousandths of a CPU). Without a prefix none does.',
+      }),
+      allowedAnnotations: setting({
+        kind: annotationPatterns,
+        default: [],
+        applies: 'live',
+        about: "Which annotations of such pods the runtime gets to see, besides those that the handler allows.",
+      }),
+      cpuShares: setting({ kind: integer(0, 262_144), default: 0, applies: 'live', about: "CPU shares of each container; 0 is what the kubelet says." }),
+      cpuQuota: setting({ kind: integer(0, 1_000_000_000), default: 0, applies: 'live', about: 'Microseconds of CPU in each period; 0 is what the kubelet says.' }),
+      cpuPeriod: setting({ kind: integer(0, 1_000_000), default: 0, applies: 'live', about: 'The period in microseconds; 0 is what the kubelet says.' }),
+      cpuset: setting({
+        kind: textLike('processors', '"" or a list of processors such as "0-3,7"', /^([0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*)?$/),
+        default: '',
+        applies: 'live',
+        about: 'The processors to run on; "" is what the kubelet says.',
       }),
     }),
   }),

@@ -52,9 +52,11 @@ class TomlReader {
   /** An entry is written whole: what it lacks in one file is not looked for in another. */
   #entry(node: AnyNamed, raw: TomlTable, key: string): void {
     this.members(node.entry, raw, key);
-    for (const [member, { kind }] of Object.entries(node.entry.members)) {
+    for (const [member, setting] of Object.entries(node.entry.members)) {
       const name = tomlName(member);
-      if (!Object.hasOwn(raw, name)) this.layer.problems.push(`${this.#origin}: ${keyOf(key, name)} is missing: want ${kind.wanted}`);
+      if (Object.hasOwn(raw, name)) continue;
+      if (setting.default === undefined) this.layer.problems.push(`${this.#origin}: ${keyOf(key, name)} is missing: want ${setting.kind.wanted}`);
+      else this.layer.entries.set(keyOf(key, name), { value: setting.default, origin: 'default' });
     }
   }
 

@@ -36,7 +36,7 @@ export interface Named<E> {
   readonly defaults: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
-/** A setting inside a named table: it has no default of its own, an entry without it is an error. */
+/** A setting inside a named table that has no default: an entry without it is an error. One that has a default is a plain Setting. */
 export type RequiredSetting<T> = Omit<Setting<T>, 'default' | 'flag'> & { readonly default?: undefined };
 
 /** The value that a schema describes, read-only all through. */

@@ -13,6 +13,7 @@ import type { NamespacePaths } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { handlerDefaults } from './node-defaults.ts';
 import { inTime } from './in-time.ts';
 import { containerState } from './container-state.ts';
 
@@ -26,6 +27,7 @@ export interface BuiltSpec {
 export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<BuiltSpec> {
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
+  const defaults = deps.defaults();
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
   const [identity, devices, allDevices, localhostSeccomp] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
@@ -45,6 +47,8 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     hostname: pod.hostname,
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
     facts: deps.hostFacts,
+    defaults: defaults.container,
+    handler: handlerDefaults(defaults, pod.handler),
     devices,
     hostDevices: allDevices,
     localhostSeccomp,

@@ -12,6 +12,7 @@ import type { ImageCatalog } from '../image/image-catalog.ts';
 import type { ContainerRecord } from './container-record.ts';
 import type { Creations } from './creations.ts';
 import type { ExitSignals } from './exit-signals.ts';
+import type { NodeDefaults } from './node-defaults.ts';
 import type { PodPlace } from './pod-place.ts';
 import type { UsageMeter } from './usage-meter.ts';
 
@@ -23,6 +24,8 @@ export interface ContainerDeps {
   readonly images: ImageCatalog;
   readonly handlers: RuntimeHandlers;
   readonly hostFacts: HostFacts;
+  /** Those of the configuration in force: a reload changes them. */
+  readonly defaults: () => NodeDefaults;
   readonly bootId: string;
   readonly conmonPath: string;
   /** Where conmon puts exit files. */

@@ -16,8 +16,6 @@ export interface CreatedProcesses {
   readonly conmonExited: Promise<void>;
 }
 
-const createDeadlineMs = 120_000;
-
 /** Writes config.json and has conmon run `create`: afterwards the container's process exists and waits for its start. */
 export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; signal: AbortSignal }): Promise<CreatedProcesses> {
   const { bundle } = containerPaths(deps.roots, id);
@@ -38,7 +36,7 @@ export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: 
       stdinOnce: config.stdinOnce,
       terminal: config.tty,
       cgroups: [],
-      deadlineMs: createDeadlineMs,
+      deadlineMs: runtime.createTimeoutMs,
       signal: made.signal,
     }, deps.log));
 }

@@ -1,9 +1,11 @@
 import { failure } from '../../base/errors.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { ContainerResources, LinuxContainerResources } from '../../gen/cri.ts';
+import { checkMinMemory } from '../../part/spec/check-min-memory.ts';
 import { ociResources } from '../../part/spec/with-resources.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
+import { handlerDefaults } from './node-defaults.ts';
 import { stateWord } from './container-state.ts';
 import { updateRecord } from './start-container.ts';
 
@@ -16,6 +18,7 @@ export async function updateContainerResources(deps: ContainerDeps, record: Cont
   if (asked === undefined) return;
   const state = stateWord(record);
   if (state === 'exited') throw failure('failed-precondition', { act: 'update resources of container', object: record.id, why: 'it has exited' });
+  checkMinMemory(asked, handlerDefaults(deps.defaults(), record.handler));
   const limits = ociResources(asked, deps.hostFacts);
   await ctx.stages.run('runtime update', () => deps.handlers.get(record.handler).update(record.id, withAllDigits(limits) as object));
   const config = deps.records.get(record.id)?.config ?? record.config;

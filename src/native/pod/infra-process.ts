@@ -5,17 +5,17 @@ import { createInfraProcess } from '../../part/oci/infra-process.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import { buildInfraSpec } from '../../part/spec/build-infra-spec.ts';
 import { encodeSpec } from '../../part/spec/encode-spec.ts';
+import { handlerDefaults } from '../container/node-defaults.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { hostnameOf, pinnedNamespaces } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 import { podIdMappings, sharesPidNamespace } from './pod-state.ts';
 
-const createDeadlineMs = 60_000;
-
 /** Starts process 1 of a pod whose containers share their PID namespace; any other pod has no process of its own. */
 export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParent: string): Promise<ProcessRef | undefined> {
   if (!sharesPidNamespace(pod.config)) return undefined;
+  const defaults = deps.defaults();
   const bundle = podPaths(deps.roots.state, pod.id).infra;
   const rootfs = join(bundle, 'rootfs');
   const cgroupsPath = deps.cgroups.containerPath(cgroupParent, pod.id);
@@ -35,11 +35,13 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
     cgroupsPath,
     hostname: hostnameOf(pod),
     facts: deps.hostFacts,
+    defaults: defaults.container,
+    handler: handlerDefaults(defaults, pod.handler),
   })), { mode: 0o600 });
   const runtime = deps.handlers.get(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id: pod.id });
   return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroupsPath, bundle } }, async () => {
-    const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: createDeadlineMs }, deps.log);
+    const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: runtime.createTimeoutMs }, deps.log);
     await runtime.start(pod.id);
     return container;
   });

@@ -9,6 +9,7 @@ import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { ContainerStats, ContainerStatus } from '../../gen/cri.ts';
+import type { NodeDefaults } from '../container/node-defaults.ts';
 import type { PodRecord } from './pod-record.ts';
 import type { UserNamespaceSupport } from './user-namespace-support.ts';
 
@@ -29,6 +30,8 @@ export interface PodDeps {
   readonly cni: Cni;
   readonly handlers: RuntimeHandlers;
   readonly hostFacts: HostFacts;
+  /** Those of the configuration in force: a reload changes them. */
+  readonly defaults: () => NodeDefaults;
   readonly containers: PodContainers;
   readonly bootId: string;
   readonly conmonPath: string;

@@ -3,6 +3,7 @@ import type { PinnedNamespaces } from '../../host/namespaces.ts';
 import { createUserNamespaces } from '../../host/user-namespaces.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { effectiveSysctls } from './effective-sysctls.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
@@ -19,14 +20,14 @@ export async function makeNamespaces(deps: PodDeps, pod: PodInTheMaking): Promis
   if (!net && !ipc && maps === undefined) return;
   const directory = podPaths(deps.roots.state, pod.id).namespaces;
   await deps.effects.make({ owner: pod.id, kind: 'namespaces', data: { directory } }, () => {
-    const request = { directory, net, ipc, uts: net, ...(net ? { hostname: hostnameOf(pod) } : {}), sysctls: splitSysctls(sysctlsOf(pod)).now };
+    const request = { directory, net, ipc, uts: net, ...(net ? { hostname: hostnameOf(pod) } : {}), sysctls: splitSysctls(effectiveSysctls(pod.config, deps.defaults())).now };
     return maps === undefined ? createNamespaces(request) : createUserNamespaces(request, maps);
   });
 }
 
 /** The sysctls of interfaces that exist only after the network was attached. */
 export function writeLateSysctls(deps: PodDeps, pod: PodInTheMaking): void {
-  const late = splitSysctls(sysctlsOf(pod)).afterCni;
+  const late = splitSysctls(effectiveSysctls(pod.config, deps.defaults())).afterCni;
   if (Object.keys(late).length > 0) writeSysctls(pinnedNamespaces(deps.roots.state, pod.id), late);
 }
 
@@ -40,8 +41,4 @@ export function pinnedNamespaces(stateDir: string, id: string): PinnedNamespaces
 /** What `hostname` prints inside: the kubelet sends it; without a kubelet the pod's name serves, cut to what the kernel takes. */
 export function hostnameOf(pod: Pick<PodInTheMaking, 'config'>): string {
   return pod.config.hostname || (pod.config.metadata?.name ?? '').slice(0, 63);
-}
-
-function sysctlsOf(pod: PodInTheMaking): Record<string, string> {
-  return pod.config.linux?.sysctls ?? {};
 }

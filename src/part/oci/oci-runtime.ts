@@ -19,6 +19,10 @@ export interface OciRuntimeDeps {
   readonly stateRoot: string;
   /** True when containers' cgroups are made by systemd. */
   readonly systemdCgroup: boolean;
+  /** Words that the configuration puts before every command. */
+  readonly flags?: readonly string[];
+  /** How long a create may take; 2 minutes when nobody says. */
+  readonly createTimeoutMs?: number;
   /** Words in front of the runtime's `create` only (hybrid-wrapper.ts). */
   readonly createWrapper?: readonly string[];
   /** True for a runtime that may make the container's user the owner of its standard streams (without-dev-null.ts). */
@@ -40,6 +44,7 @@ export interface Command {
   readonly args: readonly string[];
 }
 
+const createDeadlineMs = 120_000;
 const startDeadlineMs = 120_000;
 const commandDeadlineMs = 30_000;
 const askDeadlineMs = 10_000;
@@ -57,12 +62,14 @@ export class OciRuntime {
   readonly createCommand: Command;
   /** Its standard streams must not be a device of the node's (without-dev-null.ts). */
   readonly chownsStreams: boolean;
+  readonly createTimeoutMs: number;
   readonly #log: Logger;
 
   constructor(deps: OciRuntimeDeps) {
-    const globals = ['--root', deps.stateRoot, ...(deps.systemdCgroup ? ['--systemd-cgroup'] : [])];
+    const globals = ['--root', deps.stateRoot, ...(deps.systemdCgroup ? ['--systemd-cgroup'] : []), ...(deps.flags ?? [])];
     this.name = deps.name;
     this.path = deps.path;
+    this.createTimeoutMs = deps.createTimeoutMs ?? createDeadlineMs;
     this.command = { file: deps.path, args: globals };
     this.chownsStreams = deps.chownsStreams ?? false;
     const [wrapper, ...wrapperArgs] = deps.createWrapper ?? [];

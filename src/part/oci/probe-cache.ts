@@ -6,21 +6,22 @@ import type { RuntimeProbe } from './runtime-probe.ts';
 
 export type Probed = RuntimeProbe | { readonly error: string };
 
-/** A program is asked once: again when it was replaced or taken away (by its file's identity), or when it failed. */
+/** A command is asked once: again when its program was replaced or taken away (by its file's identity), or when it failed. */
 export class ProbeCache {
   readonly #known = new Map<string, { readonly program: string; readonly probe: RuntimeProbe }>();
   readonly #asking = new SingleFlight<Probed>();
 
   /** What the runtime can do, or why it could not be asked. Never throws. */
   ask(runtime: OciRuntime): Promise<Probed> {
-    return this.#asking.run(runtime.path, async () => {
+    const command = JSON.stringify([runtime.command.file, ...runtime.command.args]);
+    return this.#asking.run(command, async () => {
       const program = await identityOf(runtime.path);
-      const known = this.#known.get(runtime.path);
+      const known = this.#known.get(command);
       if (known !== undefined && known.program === program) return known.probe;
-      this.#known.delete(runtime.path);
+      this.#known.delete(command);
       try {
         const probe = await runtime.probe();
-        this.#known.set(runtime.path, { program, probe });
+        this.#known.set(command, { program, probe });
         return probe;
       } catch (error) {
         return { error: messageOf(error) };

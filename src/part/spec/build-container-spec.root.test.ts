@@ -13,7 +13,7 @@ import type { RunResult } from '../../host/spawn.ts';
 import { buildContainerSpec } from './build-container-spec.ts';
 import { buildInfraSpec } from './build-infra-spec.ts';
 import { encodeSpec } from './encode-spec.ts';
-import { exampleInput, unset } from './example-input.fake.ts';
+import { exampleDefaults, exampleHandler, exampleInput, unset } from './example-input.fake.ts';
 import type { Changes } from './example-input.fake.ts';
 import { gatherHostFacts } from './host-facts.ts';
 import type { OciSpec } from './oci-spec.ts';
@@ -183,7 +183,8 @@ for (const name of runtimes) {
 
       const text = await output(name, 'pwd; echo "$GREETING $HOME"; busybox hostname; ulimit -n; busybox cat /proc/self/oom_score_adj', { config, resources: { oomScoreAdj: 500n } });
 
-      const limit = facts.openFilesHardLimit < 1_048_576n ? facts.openFilesHardLimit : 1_048_576n;
+      const hard = facts.hardLimits['nofile'] ?? 0n;
+      const limit = hard < 1_048_576n ? hard : 1_048_576n;
       assert.equal(text, `/made/on/demand\ngrüß\ndich /root\nshop\n${limit}\n500\n`);
     });
 
@@ -224,7 +225,7 @@ for (const name of runtimes) {
       const id = `infra-${suffix}`;
       const { podId, podConfig } = exampleInput();
       const rootfs = publicDirectory('infra-');
-      const spec = buildInfraSpec({ podId, podConfig, namespaces: shared, rootfs, program: '/usr/bin/catatonit', args: ['-P'], cgroupsPath: `${cgroup}/${id}`, hostname: 'shop', facts });
+      const spec = buildInfraSpec({ podId, podConfig, namespaces: shared, rootfs, program: '/usr/bin/catatonit', args: ['-P'], cgroupsPath: `${cgroup}/${id}`, hostname: 'shop', facts, defaults: exampleDefaults, handler: exampleHandler });
 
       const started = await startDetached(name, id, bundleOf(spec));
       try {

@@ -155,10 +155,10 @@ test('the container has the last word on its environment', () => {
   assert.deepEqual(env, ['PATH=mine', 'TERM=mine', 'HOME=mine', 'HOSTNAME=mine']);
 });
 
-test('a user without an entry in the image gets no HOME from us', () => {
+test('a user without an entry in the image is at home in /', () => {
   const { env } = build({ input: { identity: { uid: 7, gid: 0, additionalGids: [0], home: undefined } } }).process;
 
-  assert.ok(!env.some((entry) => entry.startsWith('HOME=')));
+  assert.ok(env.includes('HOME=/'));
 });
 
 test('parents are mounted before what lies in them', () => {
@@ -199,7 +199,7 @@ test('a privileged container has every device of the host, and its own under the
 });
 
 test('the daemon gives no limit and no capability that it does not have', () => {
-  const spec = build({ security: { privileged: true }, facts: { capabilities: ['CAP_KILL'], openFilesHardLimit: 20_000n, hasSysResource: false, oomScoreAdj: 3 } });
+  const spec = build({ security: { privileged: true }, facts: { capabilities: ['CAP_KILL'], hardLimits: { nofile: 20_000n }, hasSysResource: false, oomScoreAdj: 3 } });
 
   assert.deepEqual(spec.process.capabilities.bounding, ['CAP_KILL']);
   assert.deepEqual(spec.process.rlimits, [{ type: 'RLIMIT_NOFILE', soft: 20_000n, hard: 20_000n }]);

@@ -3,6 +3,7 @@ import type { OciSpec } from './oci-spec.ts';
 import type { SpecInput } from './spec-input.ts';
 import { withAnnotations } from './with-annotations.ts';
 import { withAppArmor } from './with-apparmor.ts';
+import { withBaseSpec } from './with-base-spec.ts';
 import { withCapabilities } from './with-capabilities.ts';
 import { withContainerMounts } from './with-container-mounts.ts';
 import { withDevices } from './with-devices.ts';
@@ -10,20 +11,25 @@ import { withEnvironment } from './with-environment.ts';
 import { withHiddenPaths } from './with-hidden-paths.ts';
 import { withNamespaces } from './with-namespaces.ts';
 import { withOomScore } from './with-oom-score.ts';
+import { withPidsLimit } from './with-pids-limit.ts';
 import { withProcess } from './with-process.ts';
 import { withResources } from './with-resources.ts';
 import { withRlimits } from './with-rlimits.ts';
 import { withRoot } from './with-root.ts';
 import { withSeccomp } from './with-seccomp.ts';
 import { withSelinux } from './with-selinux.ts';
+import { withTimezone } from './with-timezone.ts';
 import { withUser } from './with-user.ts';
 import { withUserNamespace } from './with-user-namespace.ts';
+import { withWorkload } from './with-workload.ts';
+import { checkMinMemory } from './check-min-memory.ts';
 import { emptySpec } from './empty-spec.ts';
 
 /** One concern: the spec so far and the whole input give the spec with the concern in it. A step never changes what it was given. */
 export type SpecStep = (spec: OciSpec, input: SpecInput) => OciSpec;
 
-// In order. Seccomp reads the capabilities that were settled before it, the user namespace the namespaces and mounts; the others are independent of each other.
+// In order. Seccomp reads the capabilities that were settled before it, the user namespace and the time zone the mounts, and the base spec lies under it all; the
+// others are independent of each other.
 const steps: readonly SpecStep[] = [
   withRoot,
   withProcess,
@@ -34,14 +40,18 @@ const steps: readonly SpecStep[] = [
   withOomScore,
   withNamespaces,
   withContainerMounts,
+  withTimezone,
   withUserNamespace,
   withHiddenPaths,
   withDevices,
   withResources,
+  withWorkload,
+  withPidsLimit,
   withSeccomp,
   withAppArmor,
   withSelinux,
   withAnnotations,
+  withBaseSpec,
 ];
 
 /**
@@ -53,5 +63,6 @@ const steps: readonly SpecStep[] = [
  */
 export function buildContainerSpec(input: SpecInput): OciSpec {
   checkContainerConfig(input.config);
+  checkMinMemory(input.config.linux?.resources, input.handler);
   return steps.reduce((spec, step) => step(spec, input), emptySpec());
 }

@@ -6,13 +6,13 @@ import type { IDMapping } from '../../gen/cri.ts';
 import { buildInfraSpec } from './build-infra-spec.ts';
 import type { InfraInput } from './build-infra-spec.ts';
 import { encodeSpec } from './encode-spec.ts';
-import { exampleFacts, exampleInput } from './example-input.fake.ts';
+import { exampleDefaults, exampleFacts, exampleHandler, exampleInput } from './example-input.fake.ts';
 import { ociSchema } from './oci-schema.fake.ts';
 import type { OciSpec } from './oci-spec.ts';
 
 function infraInput(change: Partial<InfraInput> = {}): InfraInput {
   const { podId, podConfig, namespaces, cgroupsPath, hostname } = exampleInput();
-  return { podId, podConfig, namespaces, cgroupsPath, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, ...change };
+  return { podId, podConfig, namespaces, cgroupsPath, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, defaults: exampleDefaults, handler: exampleHandler, ...change };
 }
 
 test('the infra process is PID 1 of a new PID namespace beside the other namespaces of the pod', () => {

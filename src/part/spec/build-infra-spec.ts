@@ -2,10 +2,12 @@ import type { PodSandboxConfig } from '../../gen/cri.ts';
 import { defaultMounts } from './default-mounts.ts';
 import { defaultSeccompProfile } from './default-seccomp-profile.ts';
 import { emptySpec } from './empty-spec.ts';
+import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { OciSpec } from './oci-spec.ts';
 import { compileSeccomp, seccompTarget } from './seccomp-profile.ts';
 import type { NamespacePaths } from './spec-input.ts';
+import { allowedAnnotations } from './allowed-annotations.ts';
 import { sandboxAnnotations } from './with-annotations.ts';
 import { defaultMaskedPaths, defaultReadonlyPaths } from './with-hidden-paths.ts';
 import { hostnameWhereOwn, podNamespaces } from './with-namespaces.ts';
@@ -24,6 +26,9 @@ export interface InfraInput {
   readonly cgroupsPath: string;
   readonly hostname: string;
   readonly facts: HostFacts;
+  readonly defaults: Pick<ContainerDefaults, 'restrictOomScore' | 'workloads'>;
+  /** Of the pod's runtime handler. */
+  readonly handler: HandlerDefaults;
 }
 
 const nobody = 65_535;
@@ -45,7 +50,7 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       ...spec.process,
       args: ['/pause', ...input.args],
       user: { ...spec.process.user, uid, gid: uid, additionalGids: [uid] },
-      oomScoreAdj: possibleOomScore(infraOomScore, facts),
+      oomScoreAdj: possibleOomScore(infraOomScore, facts, input.defaults),
     },
     mounts: [...userNamespaceMounts(defaultMounts(false), input), { destination: '/pause', type: 'bind', source: input.program, options: ['bind', 'rprivate', 'ro', 'nosuid', 'nodev'] }],
     linux: inUserNamespace({
@@ -57,6 +62,6 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       readonlyPaths: [...defaultReadonlyPaths],
       seccomp: compileSeccomp(defaultSeccompProfile, seccompTarget(facts, [])),
     }, input),
-    annotations: sandboxAnnotations('sandbox', input),
+    annotations: { ...allowedAnnotations({ handler: input.handler, workloads: input.defaults.workloads }, input.podConfig.annotations), ...sandboxAnnotations('sandbox', input) },
   };
 }

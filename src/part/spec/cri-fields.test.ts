@@ -40,7 +40,7 @@ interface Refusal {
 /** Fields that other floors read; a spec built from them would be the wrong place. */
 const elsewhere: Readonly<Record<Field, string>> = {
   'ContainerConfig.labels': 'returned in statuses, never given to a runtime',
-  'ContainerConfig.annotations': 'returned in statuses, never given to a runtime (CVE-2023-6476; see build-container-spec.test.ts)',
+  'ContainerConfig.annotations': 'returned in statuses, given to a runtime where its handler allows it (CVE-2023-6476; see node-defaults.test.ts)',
   'ContainerConfig.logPath': 'given to conmon',
   'ContainerConfig.stdin': 'given to conmon',
   'ContainerConfig.stdinOnce': 'given to conmon',

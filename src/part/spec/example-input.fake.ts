@@ -3,7 +3,9 @@ import {
   ContainerConfig, LinuxContainerConfig, LinuxContainerResources, LinuxContainerSecurityContext, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceOption,
   PodSandboxConfig,
 } from '../../gen/cri.ts';
-import { capabilityNames } from './capabilities.ts';
+import { capabilityNames, defaultCapabilities } from '../../base/capabilities.ts';
+import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
+import { defaultSeccompProfile } from './default-seccomp-profile.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { SpecInput } from './spec-input.ts';
 
@@ -22,7 +24,7 @@ export const exampleFacts: HostFacts = {
   swapAccounting: true,
   capabilities: capabilityNames,
   hasSysResource: true,
-  openFilesHardLimit: 1_048_576n,
+  hardLimits: { nofile: 1_048_576n },
   oomScoreAdj: 0,
   architecture: 'amd64',
   kernel: { major: 6, minor: 1 },
@@ -30,6 +32,20 @@ export const exampleFacts: HostFacts = {
   apparmor: false,
   selinux: false,
 };
+
+export const exampleDefaults: ContainerDefaults = {
+  ulimits: [{ name: 'nofile', soft: 1_048_576, hard: 1_048_576 }],
+  env: {},
+  capabilities: defaultCapabilities,
+  pidsLimit: 0,
+  umask: 0o022,
+  localtime: undefined,
+  restrictOomScore: false,
+  seccomp: defaultSeccompProfile,
+  workloads: [],
+};
+
+export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, minMemory: 0 };
 
 export interface Changes {
   readonly config?: Partial<ContainerConfig>;
@@ -39,10 +55,12 @@ export interface Changes {
   readonly resources?: Partial<LinuxContainerResources>;
   readonly mount?: Partial<Mount>;
   readonly facts?: Partial<HostFacts>;
+  readonly defaults?: Partial<ContainerDefaults>;
+  readonly handler?: Partial<HandlerDefaults>;
   readonly input?: Partial<SpecInput>;
 }
 
-export function exampleInput({ config, security, namespaces, podNamespaces, resources, mount, facts, input }: Changes = {}): SpecInput {
+export function exampleInput({ config, security, namespaces, podNamespaces, resources, mount, facts, defaults, handler, input }: Changes = {}): SpecInput {
   const namespaceOptions = { ...unset(NamespaceOption), pid: 1 as const, ...namespaces };
   return {
     podId: 'f00d'.repeat(16),
@@ -74,6 +92,8 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     hostname: 'shop',
     podFiles: { resolvConf: '/run/pods/1/resolv.conf', hostname: '/run/pods/1/hostname', shm: '/run/pods/1/shm' },
     facts: { ...exampleFacts, ...facts },
+    defaults: { ...exampleDefaults, ...defaults },
+    handler: { ...exampleHandler, ...handler },
     devices: [],
     hostDevices: [],
     localhostSeccomp: undefined,

@@ -3,7 +3,9 @@ import { arch, release } from 'node:os';
 import { join } from 'node:path';
 import { hasCode } from '../../base/errors.ts';
 import { libc } from '../../host/libc.ts';
-import { capabilitiesOfMask, capabilityNames } from './capabilities.ts';
+import { parseHardLimits } from './ulimits.ts';
+import type { HardLimits } from './ulimits.ts';
+import { capabilitiesOfMask, capabilityNames } from '../../base/capabilities.ts';
 
 /** What this host and this daemon can do, as far as it shapes a spec. Gathered once at start; plain values, so that tests can make their own. */
 export interface HostFacts {
@@ -17,7 +19,8 @@ export interface HostFacts {
   readonly capabilities: readonly string[];
   /** Whether oom_score_adj can be lowered and rlimits raised (CAP_SYS_RESOURCE in force). */
   readonly hasSysResource: boolean;
-  readonly openFilesHardLimit: bigint;
+  /** The daemon's own hard limits, by the name that `default_ulimits` has for them. */
+  readonly hardLimits: HardLimits;
   /** The daemon's own oom_score_adj. */
   readonly oomScoreAdj: number;
   /** As image platforms and seccomp profiles name it: amd64, arm64, … */
@@ -36,7 +39,6 @@ export interface KernelVersion {
 
 const cgroupRoot = '/sys/fs/cgroup';
 const cgroup2Magic = 0x63677270;
-const unlimited = 0xffff_ffff_ffff_ffffn;
 
 /** Reads the facts from /proc and /sys. Synchronous and short: for the start of the daemon. */
 export function gatherHostFacts(): HostFacts {
@@ -49,7 +51,7 @@ export function gatherHostFacts(): HostFacts {
     swapAccounting: cgroupMode === 'v2' ? hasSwapFileV2() : existsSync(`${cgroupRoot}/memory/memory.memsw.limit_in_bytes`),
     capabilities: status.capabilities,
     hasSysResource: status.effective.includes('CAP_SYS_RESOURCE'),
-    openFilesHardLimit: parseHardLimit(readFileSync('/proc/self/limits', 'utf8'), 'Max open files'),
+    hardLimits: parseHardLimits(readFileSync('/proc/self/limits', 'utf8')),
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
     architecture: goArchitecture(arch()),
     kernel,
@@ -85,12 +87,6 @@ export function parseProcStatus(text: string): { capabilities: string[]; effecti
   const set = (name: string): string[] => capabilitiesOfMask(new RegExp(`^${name}:\\s*([0-9a-f]+)$`, 'm').exec(text)?.[1] ?? '0');
   const permitted = new Set(set('CapPrm'));
   return { capabilities: set('CapBnd').filter((name) => permitted.has(name)), effective: set('CapEff') };
-}
-
-/** The hard limit in a line of /proc/PID/limits; RLIM_INFINITY when unlimited. */
-export function parseHardLimit(text: string, name: string): bigint {
-  const hard = new RegExp(`^${name}\\s+\\S+\\s+(\\d+|unlimited)\\s`, 'm').exec(text)?.[1];
-  return hard === undefined || hard === 'unlimited' ? unlimited : BigInt(hard);
 }
 
 /** Whether mountinfo, proc_pid_mountinfo(5), has a cgroup v1 hierarchy with this controller. */

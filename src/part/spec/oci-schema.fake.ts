@@ -53,6 +53,7 @@ const resources = record(
     devices: list(record({ allow: flag }, { type: deviceType, major: int64, minor: int64, access: { type: 'string', pattern: '^[rwm]{1,3}$' } })),
     cpu: record({}, { shares: uint64, quota: int64, period: uint64, cpus: text, mems: text }),
     memory: record({}, { limit: int64, swap: int64 }),
+    pids: record({ limit: int64 }),
     hugepageLimits: list(record({ pageSize: { type: 'string', pattern: '^[1-9][0-9]*[KMG]B$' }, limit: uint64 })),
     unified: textMap,
   },

@@ -112,6 +112,7 @@ export interface OciResources {
   readonly devices: readonly OciDeviceRule[];
   readonly cpu?: OciCpu;
   readonly memory?: OciMemory;
+  readonly pids?: { readonly limit: number };
   readonly hugepageLimits?: readonly OciHugepageLimit[];
   readonly unified?: Readonly<Record<string, string>>;
 }

@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { GantryError } from '../../base/errors.ts';
 import { SecurityProfile_ProfileType } from '../../gen/cri.ts';
 import { buildContainerSpec } from './build-container-spec.ts';
-import { capabilityNames, defaultCapabilities } from './capabilities.ts';
+import { capabilityNames, defaultCapabilities } from '../../base/capabilities.ts';
 import { defaultSeccompProfile } from './default-seccomp-profile.ts';
 import { exampleInput } from './example-input.fake.ts';
 import { compileSeccomp, parseSeccompProfile } from './seccomp-profile.ts';

@@ -1,4 +1,5 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
+import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
@@ -20,6 +21,9 @@ export interface SpecInput {
   readonly hostname: string;
   readonly podFiles: PodFiles;
   readonly facts: HostFacts;
+  readonly defaults: ContainerDefaults;
+  /** Of the pod's runtime handler. */
+  readonly handler: HandlerDefaults;
   /** What config.devices resolved to (resolveDevices). */
   readonly devices: readonly ResolvedDevice[];
   /** Every device of the host (hostDevices), for a privileged container; empty otherwise. */

@@ -1,14 +1,16 @@
 import type { SpecStep } from './build-container-spec.ts';
+import { allowedAnnotations } from './allowed-annotations.ts';
 import { checkText } from './check-field.ts';
 import type { SpecInput } from './spec-input.ts';
 
 /**
- * Who the container is, in the keys that containerd coined and runsc and other sandboxing runtimes read. None of the pod's or the
- * container's own annotations is passed on: runtimes read isolation settings from them (CVE-2023-6476, CVE-2024-3154).
+ * What the handler lets through, and who the container is, in the keys that containerd coined and runsc and other sandboxing runtimes read: no
+ * annotation can claim to be another container.
  */
 export const withAnnotations: SpecStep = (spec, input) => ({
   ...spec,
   annotations: {
+    ...allowedAnnotations({ handler: input.handler, workloads: input.defaults.workloads }, input.podConfig.annotations, input.config.annotations),
     ...sandboxAnnotations('container', input),
     'io.kubernetes.cri.container-name': checkText('config.metadata.name', input.config.metadata?.name ?? ''),
     'io.kubernetes.cri.image-name': checkText('config.image', input.config.image?.userSpecifiedImage || input.config.image?.image || ''),

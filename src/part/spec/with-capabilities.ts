@@ -1,24 +1,24 @@
 import { failure } from '../../base/errors.ts';
 import type { Capability } from '../../gen/cri.ts';
 import type { SpecStep } from './build-container-spec.ts';
-import { capabilityNames, defaultCapabilities } from './capabilities.ts';
+import { capabilityName, capabilityNames } from '../../base/capabilities.ts';
 import { badField, quote, securityContextField } from './check-field.ts';
 import type { OciCapabilities } from './oci-spec.ts';
 
 const field = `${securityContextField}.capabilities`;
 
 /**
- * Default capabilities, then the CRI's add and drop, never more than the daemon has itself: a runtime fails on others. `ALL` and
+ * The node's default capabilities, then the CRI's add and drop, never more than the daemon has itself: a runtime fails on others. `ALL` and
  * privileged mean all that can be given here; one asked for by name that can't be given is failed-precondition.
  */
-export const withCapabilities: SpecStep = (spec, { config, facts }) => {
+export const withCapabilities: SpecStep = (spec, { config, facts, defaults }) => {
   const context = config.linux?.securityContext;
   const own = new Set(facts.capabilities);
-  const capabilities = context?.privileged ? sets(facts.capabilities, []) : chosen(context?.capabilities, own);
+  const capabilities = context?.privileged ? sets(facts.capabilities, []) : chosen(context?.capabilities, { own, defaults: defaults.capabilities });
   return { ...spec, process: { ...spec.process, capabilities } };
 };
 
-function chosen(asked: Capability | undefined, own: ReadonlySet<string>): OciCapabilities {
+function chosen(asked: Capability | undefined, { own, defaults }: { own: ReadonlySet<string>; defaults: readonly string[] }): OciCapabilities {
   const add = parse('add_capabilities', asked?.addCapabilities);
   const drop = parse('drop_capabilities', asked?.dropCapabilities);
   const ambient = parse('add_ambient_capabilities', asked?.addAmbientCapabilities);
@@ -26,7 +26,7 @@ function chosen(asked: Capability | undefined, own: ReadonlySet<string>): OciCap
   refuseMissing('add_ambient_capabilities', ambient, own);
 
   // `ALL` sets the start, names change it: `drop: [ALL], add: [NET_ADMIN]` leaves NET_ADMIN, `add: [ALL], drop: [KILL]` all but KILL.
-  const start = drop.has('ALL') ? [] : add.has('ALL') ? capabilityNames : defaultCapabilities;
+  const start = drop.has('ALL') ? [] : add.has('ALL') ? capabilityNames : defaults;
   const granted = new Set<string>([...start, ...add, ...named(ambient, own)]);
   for (const name of drop) granted.delete(name);
   const given = capabilityNames.filter((name) => granted.has(name) && own.has(name));
@@ -42,14 +42,13 @@ function named(asked: ReadonlySet<string>, own: ReadonlySet<string>): string[] {
   return capabilityNames.filter((name) => own.has(name) && (asked.has(name) || asked.has('ALL')));
 }
 
-// People write NET_ADMIN, net_admin and CAP_NET_ADMIN. A misspelt name in `drop` would leave a privilege behind, so it is an error.
+// A misspelt name in `drop` would leave a privilege behind, so it is an error.
 function parse(which: string, names: readonly string[] = []): Set<string> {
   return new Set(
     names.map((text, index) => {
-      const upper = text.toUpperCase();
-      if (upper === 'ALL') return upper;
-      const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-      if (!(capabilityNames as readonly string[]).includes(name)) throw badField(`${field}.${which}[${index}]`, `${quote(text)} is no capability of Linux`);
+      if (text.toUpperCase() === 'ALL') return 'ALL';
+      const name = capabilityName(text);
+      if (name === undefined) throw badField(`${field}.${which}[${index}]`, `${quote(text)} is no capability of Linux`);
       return name;
     }),
   );

@@ -6,13 +6,14 @@ import type { SpecStep } from './build-container-spec.ts';
 const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * Later wins: defaults, the image's, the pod's host name, the container's own. HOME comes from the image's passwd unless someone
- * set it; without an entry there the runtime falls back to `/`.
+ * Later wins: our defaults, the node's, the image's, the pod's host name, the container's own. HOME comes from the image's passwd unless someone
+ * set it; without an entry there it is `/`, as programs expect to have one and only runc sees to it.
  */
-export const withEnvironment: SpecStep = (spec, { config, image, identity, hostname }) => {
+export const withEnvironment: SpecStep = (spec, { config, image, identity, hostname, defaults }) => {
   const variables = new Map<string, string>([['PATH', defaultPath]]);
   if (config.tty) variables.set('TERM', 'xterm');
-  if (identity.home !== undefined && identity.home !== '') variables.set('HOME', checkArgument("home in the image's /etc/passwd", identity.home));
+  variables.set('HOME', checkArgument("home in the image's /etc/passwd", identity.home || '/'));
+  for (const [name, value] of Object.entries(defaults.env)) variables.set(name, value);
   for (const entry of image.Env ?? []) {
     const [name, value] = splitEntry(checkArgument('image config.Env', entry));
     if (name !== '') variables.set(name, value);

@@ -14,6 +14,13 @@ export const defaultCapabilities: readonly string[] = [
   'CAP_SETFCAP', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_SYS_CHROOT', 'CAP_KILL', 'CAP_AUDIT_WRITE',
 ];
 
+/** The full name of a capability, people writing NET_ADMIN, net_admin and CAP_NET_ADMIN; undefined when Linux has none of that name. */
+export function capabilityName(text: string): string | undefined {
+  const upper = text.toUpperCase();
+  const name = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
+  return capabilityNames.find((known) => known === name);
+}
+
 /** The names in a mask as /proc/PID/status writes it (`000001fffeffffff`). Bits newer than our list are left out. */
 export function capabilitiesOfMask(hex: string): string[] {
   const mask = BigInt(`0x${hex}`);

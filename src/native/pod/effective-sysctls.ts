@@ -1,0 +1,23 @@
+import { NamespaceMode } from '../../gen/cri.ts';
+import type { PodSandboxConfig } from '../../gen/cri.ts';
+import { ownSysctls } from '../../host/namespaces.ts';
+import type { NodeDefaults } from '../container/node-defaults.ts';
+import { usesHostIpc, usesHostNetwork } from './pod-state.ts';
+
+/**
+ * The pod's own sysctls over the node's defaults over what unprivileged users may do. A default for a namespace that the pod shares with the node is
+ * left out, for it would change the node.
+ */
+export function effectiveSysctls(config: PodSandboxConfig, defaults: Pick<NodeDefaults, 'sysctls' | 'unprivilegedPorts' | 'unprivilegedIcmp'>): Record<string, string> {
+  const ofNode = { ...unprivileged(config, defaults), ...defaults.sysctls };
+  return { ...ownSysctls(ofNode, { hostNetwork: usesHostNetwork(config), hostIpc: usesHostIpc(config) }), ...config.linux?.sysctls };
+}
+
+function unprivileged(config: PodSandboxConfig, { unprivilegedPorts, unprivilegedIcmp }: Pick<NodeDefaults, 'unprivilegedPorts' | 'unprivilegedIcmp'>): Record<string, string> {
+  // In a user namespace the range has groups that it does not map, which the kernel refuses.
+  const ownUsers = config.linux?.securityContext?.namespaceOptions?.usernsOptions?.mode === NamespaceMode.POD;
+  return {
+    ...(unprivilegedPorts ? { 'net.ipv4.ip_unprivileged_port_start': '0' } : {}),
+    ...(unprivilegedIcmp && !ownUsers ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}),
+  };
+}

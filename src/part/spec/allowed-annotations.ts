@@ -1,0 +1,23 @@
+import { checkText } from './check-field.ts';
+import type { HandlerDefaults } from './container-defaults.ts';
+import { workloadOf } from './with-workload.ts';
+import type { Workload } from './with-workload.ts';
+
+type Annotations = Readonly<Record<string, string>>;
+
+/**
+ * The annotations that a handler's runtime may see: its own defaults, then those of the pod and of the container that the configuration of the
+ * handler or of the pod's workload class allows, later ones winning. Without a pattern that fits none passes: runtimes read isolation settings from them (CVE-2023-6476, CVE-2024-3154).
+ */
+export function allowedAnnotations({ handler, workloads }: { handler: HandlerDefaults; workloads: readonly Workload[] }, pods: Annotations, containers: Annotations = {}): Record<string, string> {
+  const given = [pods, containers];
+  const patterns = [...handler.allowedAnnotations, ...(workloadOf(pods, workloads)?.allowedAnnotations ?? [])].map(asExpression);
+  const allowed = given.flatMap((annotations) => Object.entries(annotations)).filter(([name]) => patterns.some((pattern) => pattern.test(name)));
+  for (const [name, value] of allowed) checkText(`annotations[${name}]`, `${name}${value}`);
+  return { ...handler.annotations, ...Object.fromEntries(allowed) };
+}
+
+/** A `*` is any characters, slashes too; everything else is itself. */
+function asExpression(pattern: string): RegExp {
+  return new RegExp(`^${pattern.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 's');
+}
