@@ -14,7 +14,7 @@ import { UserNamespaceSupport } from './user-namespace-support.ts';
 before(primeThreadPool);
 
 function runtime(probe: () => Promise<Partial<RuntimeProbe>>): OciRuntime {
-  return { name: 'other', path: '/no/such/program', probe } as unknown as OciRuntime;
+  return { name: 'other', path: '/no/such/program', command: { file: '/no/such/program', args: [] }, probe } as unknown as OciRuntime;
 }
 
 const able = runtime(async () => ({ version: 'other 9', idmappedMounts: true }));
