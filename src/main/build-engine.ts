@@ -42,6 +42,7 @@ import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.t
 import { Effects } from '../part/store/effects.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildHandlers } from './build-handlers.ts';
+import { registryFiles } from './registry-files.ts';
 import type { RunningEngine } from './serve.ts';
 
 /** How often what could not be undone is tried again. */
@@ -82,7 +83,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     log,
     usedBy: (imageId) => containerRecords.all().filter((record) => record.imageId === imageId).map((record) => record.id),
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
-    registriesConf: config.registriesConf,
+    registryFiles: registryFiles(config),
     layersAtOnce: config.image.maxParallelLayers,
     ...(config.image.platform === 'auto' ? {} : { platform: parsePlatform(config.image.platform) }),
   });
