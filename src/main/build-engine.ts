@@ -47,6 +47,7 @@ import { Effects } from '../part/store/effects.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
+import { registryFiles } from './registry-files.ts';
 import type { RunningEngine } from './serve.ts';
 
 /** How often what could not be undone is tried again. */
@@ -94,7 +95,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     log,
     usedBy: (imageId) => containerRecords.all().filter((record) => record.imageId === imageId).map((record) => record.id),
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
-    registriesConf: config.registriesConf,
+    registryFiles: registryFiles(config),
     layersAtOnce: config.image.maxParallelLayers,
     ...(config.image.platform === 'auto' ? {} : { platform: parsePlatform(config.image.platform) }),
   });

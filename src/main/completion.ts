@@ -1,6 +1,7 @@
 /** Completion scripts: commands with their summaries, and the flags of the daemon with their choices. */
 import { flaggedSettings, flagOf } from '../base/config/flags-layer.ts';
 import { configSubcommands } from './config-command.ts';
+import { registrySubcommands } from './registry-command.ts';
 
 export const shells = ['bash', 'zsh', 'fish'] as const;
 
@@ -47,6 +48,7 @@ ${cases.join('\n')}
   case $command in
     serve) COMPREPLY=($(compgen -W '${allFlags}' -- "$word") $(compgen -f -- "$word")) ;;
     config) COMPREPLY=($(compgen -W '${configSubcommands.join(' ')} ${allFlags}' -- "$word") $(compgen -f -- "$word")) ;;
+    registry) COMPREPLY=($(compgen -W '${registrySubcommands.join(' ')} ${allFlags}' -- "$word")) ;;
     completion) COMPREPLY=($(compgen -W '${shells.join(' ')}' -- "$word")) ;;
     help) COMPREPLY=($(compgen -W '${names(commands)}' -- "$word")) ;;
   esac
@@ -79,6 +81,7 @@ ${described.join('\n')}
 ${flags.join(' \\\n')} \\
         '2:command:(${configSubcommands.join(' ')})' '*:file:_files'
       ;;
+    registry) compadd ${registrySubcommands.join(' ')} ;;
     completion) compadd ${shells.join(' ')} ;;
     help) _describe command commands ;;
   esac
@@ -97,6 +100,7 @@ function fish(commands: readonly Completable[]): string {
 ${first.join('\n')}
 ${flags.join('\n')}
 complete -c gantry -f -n '__fish_seen_subcommand_from config' -a '${configSubcommands.join(' ')}'
+complete -c gantry -f -n '__fish_seen_subcommand_from registry' -a '${registrySubcommands.join(' ')}'
 complete -c gantry -f -n '__fish_seen_subcommand_from completion' -a '${shells.join(' ')}'
 complete -c gantry -f -n '__fish_seen_subcommand_from help' -a '${names(commands)}'
 `;

@@ -98,6 +98,42 @@ test('a wrong command line of config is usage, with exit code 2', async () => {
   assert.equal((await gantry(['config', 'check', '/a', '/b'])).code, 2);
 });
 
+test('registry explain tells whom a pull would ask, why and with whose credentials, and no secret', async (t) => {
+  const etc = await temporaryFolder(t);
+  await writeFile(join(etc, 'registries.conf'), '[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "m.local:5000/hub"\ninsecure = true\npull-from-mirror = "digest-only"\n');
+  await writeFile(join(etc, 'auth.json'), '{"auths":{"m.local:5000":{"username":"bob","password":"hunter2"}}}');
+  await writeFile(join(etc, 'config.toml'), `registries_conf = "${etc}/registries.conf"\n[registry]\nauth_files = ["${etc}/auth.json"]\nhosts_dirs = ["${etc}/none"]\ndocker_daemon_json = "${etc}/none"\n`);
+
+  assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--config', join(etc, 'config.toml')]), {
+    code: 0,
+    stderr: '',
+    stdout: `docker.io/library/busybox:latest
+1. https://m.local:5000/v2/hub/library/busybox
+     why          mirror of docker.io in ${etc}/registries.conf
+     asked for    digests only
+     trust        any certificate, or plain HTTP where it speaks no TLS
+     credentials  user "bob" from ${etc}/auth.json (m.local:5000), unless the kubelet sends some
+2. https://registry-1.docker.io/v2/library/busybox
+     why          the registry itself
+     asked for    tags and digests
+     trust        the system's authorities
+     credentials  none on this node; those that the kubelet sends would be used
+`,
+  });
+});
+
+test('registry explain refuses bad names and files in words, a wrong command line with exit code 2', async (t) => {
+  const file = join(await temporaryFolder(t), 'registries.conf');
+  await writeFile(file, '[[registry]]');
+
+  assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--registries-conf', file]), { code: 1, stdout: '', stderr: `gantry: read registries file ${file}: registry 1: wants a location\n` });
+  assert.match((await gantry(['registry', 'explain', 'BAD NAME'])).stderr, /^gantry: parse image reference "BAD NAME": /);
+  assert.equal((await gantry(['registry'])).stderr, 'gantry: registry wants explain and an image\ntry: gantry help registry\n');
+  assert.equal((await gantry(['registry', 'explian', 'x'])).stderr, 'gantry: unknown command registry explian: did you mean explain?\ntry: gantry help registry\n');
+  assert.equal((await gantry(['registry', 'explain'])).stderr, 'gantry: registry explain wants an image\ntry: gantry help registry\n');
+  assert.equal((await gantry(['registry', 'explain', 'a', 'b'])).code, 2);
+});
+
 test('the completion scripts know commands, flags and choices; bash accepts its own', async (t) => {
   const file = join(await temporaryFolder(t), 'completion.bash');
   const [bash, zsh, fish] = await Promise.all(['bash', 'zsh', 'fish'].map(async (shell) => (await gantry(['completion', shell])).stdout));

@@ -15,6 +15,7 @@ interface CommandSummary {
 const ownCommands: readonly CommandSummary[] = [
   { name: 'serve', summary: 'run the daemon: answer the kubelet on the CRI socket' },
   { name: 'config', summary: 'print, check or explain the configuration' },
+  { name: 'registry', summary: 'explain whom a pull of an image would ask' },
   { name: 'completion', summary: 'print the completion script for bash, zsh or fish' },
   { name: 'help', summary: 'explain a command' },
 ];
@@ -26,6 +27,8 @@ async function main(argv: readonly string[], io: ProgramIo): Promise<number> {
       return serve(rest, io);
     case 'config':
       return (await import('./config-command.ts')).configCommand(rest, io);
+    case 'registry':
+      return (await import('./registry-command.ts')).registryCommand(rest, io);
     case 'completion':
       return completion(rest, io);
     case 'help':

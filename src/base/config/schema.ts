@@ -40,7 +40,7 @@ export const schema = table('', {
     default: '/etc/containers/registries.conf',
     flag: '--registries-conf',
     applies: 'restart',
-    about: 'Mirrors, blocked registries and short names, in the format that Podman, Skopeo and CRI-O read. It need not exist.',
+    about: 'Mirrors, blocked registries and short names, in the format that Podman, Skopeo and CRI-O read; `*.conf` files of the folder of this name with `.d` behind it count too. It need not exist, and a change counts from the next pull on.',
   }),
 
   log: table('What the daemon says about itself, on standard error.', {
@@ -272,6 +272,27 @@ export const schema = table('', {
       default: 'auto',
       applies: 'restart',
       about: "Which of a multi-platform image's variants is taken. `auto` is the node's own.",
+    }),
+  }),
+
+  registry: table('What other tools left on the node about registries. All of it is read at each pull; what is not there says nothing. `gantry registry explain IMAGE` shows what comes of it.', {
+    hostsDirs: setting({
+      kind: paths,
+      default: ['/etc/containerd/certs.d', '/etc/containers/certs.d', '/etc/docker/certs.d'],
+      applies: 'restart',
+      about: 'Folders with one folder a registry: `hosts.toml` as containerd reads it, or certificates as Docker and Podman have them. The first that knows the registry counts.',
+    }),
+    dockerDaemonJson: setting({
+      kind: path,
+      default: '/etc/docker/daemon.json',
+      applies: 'restart',
+      about: "A Docker daemon's configuration, of which `registry-mirrors` and `insecure-registries` count.",
+    }),
+    authFiles: setting({
+      kind: paths,
+      default: ['/run/containers/0/auth.json', '/root/.docker/config.json'],
+      applies: 'restart',
+      about: 'Credentials as `podman login` and `docker login` leave them, credential helpers included. Used where the kubelet sends none.',
     }),
   }),
 

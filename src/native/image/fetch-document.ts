@@ -8,17 +8,21 @@ import { downloadDocument } from '../../part/registry/download-blob.ts';
 import type { Descriptor } from '../../part/registry/manifest.ts';
 import { formatPlatform, platformRank } from '../../part/registry/platform.ts';
 import type { Platform } from '../../part/registry/platform.ts';
-import type { RegistrySession } from '../../part/registry/registry-session.ts';
+import type { RegistrySources } from '../../part/registry/registry-sources.ts';
 import type { ImageBlob } from './resolve-manifest.ts';
 
 /** Not what its digest says: unavailable. For another operating system or processor: not-found. */
-export async function fetchDocument(session: RegistrySession, config: Descriptor, platform: Platform, signal: AbortSignal): Promise<ImageBlob & { document: ImageDocument }> {
-  const bytes = await downloadDocument(session, config, largestDocument, signal);
-  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  if (actual !== config.digest) throw failure('unavailable', { act: 'verify image configuration', object: config.digest, why: `what ${session.host} sent has the digest ${actual}` });
-
+export async function fetchDocument(sources: RegistrySources, config: Descriptor, platform: Platform, signal: AbortSignal): Promise<ImageBlob & { document: ImageDocument }> {
+  const bytes = await sources.verified(config.digest, signal, () => fetchVerified(sources, config, signal));
   const document = parseImageDocument(bytes, config.digest);
   const isForUs = document.architecture === '' || platformRank(platform, document) !== undefined;
   if (!isForUs) throw failure('not-found', { act: 'choose platform', why: `the image is for ${formatPlatform(document)}, this node is ${formatPlatform(platform)}` });
   return { digest: config.digest, bytes, document };
+}
+
+async function fetchVerified(sources: RegistrySources, config: Descriptor, signal: AbortSignal): Promise<Buffer> {
+  const bytes = await downloadDocument(sources, config, largestDocument, signal);
+  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  if (actual === config.digest) return bytes;
+  throw failure('unavailable', { act: 'verify image configuration', object: config.digest, why: `what ${sources.host} sent has the digest ${actual}` });
 }

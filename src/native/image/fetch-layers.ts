@@ -4,7 +4,7 @@ import { failure } from '../../base/errors.ts';
 import type { ImageDocument } from '../../part/content/image-document.ts';
 import { downloadBlob } from '../../part/registry/download-blob.ts';
 import type { Descriptor, ImageManifest } from '../../part/registry/manifest.ts';
-import type { RegistrySession } from '../../part/registry/registry-session.ts';
+import type { RegistrySources } from '../../part/registry/registry-sources.ts';
 import type { ImageDeps } from './image-deps.ts';
 
 export interface ImageLayer {
@@ -27,13 +27,13 @@ export function pairLayers(manifest: ImageManifest, document: ImageDocument): Im
 }
 
 /** Resolves when every layer is stored. At the first failure the other downloads are stopped; whole layers are kept for the retry. */
-export async function fetchLayers(deps: ImageDeps, request: { session: RegistrySession; layers: readonly ImageLayer[]; signal: AbortSignal }): Promise<void> {
+export async function fetchLayers(deps: ImageDeps, request: { sources: RegistrySources; layers: readonly ImageLayer[]; signal: AbortSignal }): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // The largest first: the others fit in beside it.
   const queue = request.layers.filter((layer) => deps.layers.get(layer.diffId) === undefined).sort((a, b) => b.blob.size - a.blob.size);
   const workThroughQueue = async (): Promise<void> => {
-    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await fetchLayer(deps, { session: request.session, layer, signal });
+    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await fetchLayer(deps, { sources: request.sources, layer, signal });
   };
   const lanes = Array.from({ length: Math.min(deps.layersAtOnce, queue.length) }, workThroughQueue);
   try {
@@ -46,8 +46,8 @@ export async function fetchLayers(deps: ImageDeps, request: { session: RegistryS
 }
 
 // Downloads are shared within a registry only: a registry that is slow, or lies, holds up nobody but those who chose it.
-async function fetchLayer(deps: ImageDeps, { session, layer, signal }: { session: RegistrySession; layer: ImageLayer; signal: AbortSignal }): Promise<void> {
+async function fetchLayer(deps: ImageDeps, { sources, layer, signal }: { sources: RegistrySources; layer: ImageLayer; signal: AbortSignal }): Promise<void> {
   const { blob, diffId } = layer;
-  await deps.downloads.run(`${session.host} ${blob.digest} ${diffId}`, signal, (workSignal) =>
-    deps.layers.add({ blob: blob.digest, size: blob.size, diffId }, (openSignal) => downloadBlob(session, blob, openSignal), workSignal));
+  await sources.verified(blob.digest, signal, () => deps.downloads.run(`${sources.host} ${blob.digest} ${diffId}`, signal, (workSignal) =>
+    deps.layers.add({ blob: blob.digest, size: blob.size, diffId }, (openSignal) => downloadBlob(sources, blob, openSignal), workSignal)));
 }

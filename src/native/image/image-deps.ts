@@ -2,9 +2,10 @@
 import type { Logger } from '../../base/log.ts';
 import type { ContentStore } from '../../part/content/content-store.ts';
 import type { LayerRecord, LayerStore } from '../../part/layer/layer-store.ts';
-import type { HostRules } from '../../part/registry/host-rules.ts';
+import type { HostHealth } from '../../part/registry/host-health.ts';
 import type { Patience } from '../../part/registry/pace.ts';
 import type { Platform } from '../../part/registry/platform.ts';
+import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
 import type { FilesystemUsage } from '../../gen/cri.ts';
 import type { Holds } from './holds.ts';
@@ -18,9 +19,9 @@ export interface ImageDeps {
   readonly layers: LayerStore;
   readonly content: ContentStore;
   readonly platform: Platform;
-  readonly hostRules: HostRules;
-  /** A containers registries.conf, read at every pull; undefined: none. */
-  readonly registriesConf: string | undefined;
+  /** What administrators say about registries, read at every pull. */
+  readonly registryFiles: RegistryFiles;
+  readonly hostHealth: HostHealth;
   readonly patience: Patience;
   /** Layers of one pull that are downloaded at the same time. */
   readonly layersAtOnce: number;

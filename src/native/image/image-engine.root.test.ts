@@ -157,9 +157,9 @@ test('HTTPS is verified against the system and the given authority', { skip }, a
   const registry = await withRegistry(t, { tls: true });
   const { caFile } = registry;
   assert.ok(caFile !== undefined);
-  const trusting = await makeEngine(t, { hostRules: () => ({ schemes: ['https'], caFile }) });
-  const strict = await makeEngine(t, { hostRules: () => ({ schemes: ['https'] }) });
-  const careless = await makeEngine(t, { hostRules: () => ({ schemes: ['https'], skipVerify: true }) });
+  const trusting = await makeEngine(t, { registryFiles: { hostRules: () => ({ schemes: ['https'], caFiles: [caFile] }) } });
+  const strict = await makeEngine(t, { registryFiles: { hostRules: () => ({ schemes: ['https'] }) } });
+  const careless = await makeEngine(t, { registryFiles: { hostRules: () => ({ schemes: ['https'], skipVerify: true }) } });
   const reference = await pushImage(registry, 'app:v1', makeImage(small));
 
   await trusting.pull(reference);
@@ -169,7 +169,7 @@ test('HTTPS is verified against the system and the given authority', { skip }, a
 
 test('a registry that speaks plain HTTP is not talked to unless it may', { skip }, async (t) => {
   const registry = await withRegistry(t);
-  const strict = await makeEngine(t, { hostRules: () => ({ schemes: ['https'] }) });
+  const strict = await makeEngine(t, { registryFiles: { hostRules: () => ({ schemes: ['https'] }) } });
   const reference = await pushImage(registry, 'app:v1', makeImage(small));
 
   await assert.rejects(strict.pull(reference), /does not speak HTTPS; if it is meant to speak plain HTTP, list it as insecure/);
@@ -205,7 +205,7 @@ test('registries.conf is read at every pull', { skip }, async (t) => {
   const directory = mkdtempSync(join(tmpdir(), 'gantry-conf-'));
   t.after(() => rmSync(directory, { recursive: true }));
   const registriesConf = join(directory, 'registries.conf');
-  const { engine, pull } = await makeEngine(t, { registriesConf });
+  const { engine, pull } = await makeEngine(t, { registryFiles: { registriesConf } });
   await pushImage(registry, 'mirror/library/busybox:1', busyboxImage());
   execFileSync('sh', ['-c', `printf '[[registry]]\\nprefix = "docker.io"\\nlocation = "${registry.host}/mirror"\\ninsecure = true\\n' > ${registriesConf}`]);
 

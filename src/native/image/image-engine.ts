@@ -8,12 +8,12 @@ import type { LayerRecord } from '../../part/layer/layer-store.ts';
 import { defaultUnpackLimits } from '../../part/layer/unpack-limits.ts';
 import type { UnpackLimits } from '../../part/layer/unpack-limits.ts';
 import { UnpackPool } from '../../part/layer/unpack-pool.ts';
-import { usualHostRules } from '../../part/registry/host-rules.ts';
-import type { HostRules } from '../../part/registry/host-rules.ts';
+import { HostHealth } from '../../part/registry/host-health.ts';
 import { usualPatience } from '../../part/registry/pace.ts';
 import type { Patience } from '../../part/registry/pace.ts';
 import { hostPlatform } from '../../part/registry/platform.ts';
 import type { Platform } from '../../part/registry/platform.ts';
+import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
 import { fsInfo } from './fs-info.ts';
 import { Holds } from './holds.ts';
@@ -36,10 +36,8 @@ export interface ImageEngineOptions {
   /** Names the containers of an image, for refusing its removal. */
   readonly usedBy: (imageId: string) => readonly string[];
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
-  /** By default: HTTPS, and for this machine's own addresses whatever they speak. */
-  readonly hostRules?: HostRules;
-  /** Path of a containers registries.conf; it is read at every pull. */
-  readonly registriesConf?: string;
+  /** What administrators say about registries, read at every pull; by default nothing. */
+  readonly registryFiles?: RegistryFiles;
   readonly platform?: Platform;
   readonly patience?: Patience;
   readonly unpackLimits?: UnpackLimits;
@@ -108,8 +106,8 @@ function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
     layers: new LayerStore({ root, journal, pool, limits: options.unpackLimits ?? defaultUnpackLimits }),
     content: new ContentStore(root),
     platform: options.platform ?? hostPlatform(),
-    hostRules: options.hostRules ?? usualHostRules(),
-    registriesConf: options.registriesConf,
+    registryFiles: options.registryFiles ?? {},
+    hostHealth: new HostHealth(),
     patience: options.patience ?? usualPatience,
     layersAtOnce: options.layersAtOnce ?? 3,
     usedBy: options.usedBy,

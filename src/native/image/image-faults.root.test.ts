@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -40,7 +40,7 @@ async function makeBench(t: TestContext, registry: FaultyRegistry, options: Part
   const root = mkdtempSync(join(tmpdir(), 'gantry-faults-'));
   const store = openStore(join(root, 'gantry.db'));
   const hostRules = () => ({ schemes: ['http'] as const });
-  const engine = createImageEngine({ root, store, log: silentLogger, usedBy: () => [], containerFilesystems: async () => [], hostRules, ...options });
+  const engine = createImageEngine({ root, store, log: silentLogger, usedBy: () => [], containerFilesystems: async () => [], registryFiles: { hostRules }, ...options });
   t.after(async () => {
     await engine.close();
     store.close();
@@ -75,6 +75,49 @@ function fails(kind: string, why: RegExp): (error: Error & { kind?: string }) =>
 }
 
 const hasUrl = (part: string, answer: Fault): Fault => (request, response) => (request.url.includes(part) ? answer(request, response) : false);
+
+test('a mirror that is down, or lies about a layer, costs nothing but a detour', { skip }, async (t) => {
+  const good = await startFaultyRegistry({ 'app:v1': image });
+  const lying = await startFaultyRegistry({ 'app:v1': image }, (request, response) => {
+    if (!request.url.includes(`/blobs/${bigLayer!.digest}`)) return false;
+    response.writeHead(200, { 'content-length': bigLayer!.bytes.length }).end(Buffer.alloc(bigLayer!.bytes.length));
+    return true;
+  });
+  t.after(async () => void await Promise.all([good.stop(), lying.stop()]));
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-mirrors-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const registriesConf = join(directory, 'registries.conf');
+  writeFileSync(registriesConf, `[[registry]]\nlocation = "${good.host}"\ninsecure = true\n${['127.0.0.1:9', lying.host].map((mirror) => `[[registry.mirror]]\nlocation = "${mirror}"\ninsecure = true\n`).join('')}`);
+  const bench = await makeBench(t, good, { registryFiles: { registriesConf } });
+
+  await bench.pull();
+
+  assert.equal((await bench.engine.list(undefined)).length, 1);
+  assert.deepEqual(good.requests.map(({ url }) => url.replace(/.*\/app\//, '')).filter((url) => url.startsWith('blobs/')), [`blobs/${bigLayer!.digest}`]);
+  assert.deepEqual(bench.store.ledger.rows(), []);
+});
+
+test('a short name is pulled from where registries.conf says, and known by it afterwards', { skip }, async (t) => {
+  const [empty, good] = [await startFaultyRegistry({}), await startFaultyRegistry({ 'app:v1': image })];
+  t.after(async () => void await Promise.all([empty.stop(), good.stop()]));
+  const directory = mkdtempSync(join(tmpdir(), 'gantry-short-'));
+  t.after(() => rmSync(directory, { recursive: true }));
+  const registriesConf = join(directory, 'registries.conf');
+  writeFileSync(registriesConf, `unqualified-search-registries = ["${empty.host}", "${good.host}"]\n[aliases]\nours = "${good.host}/app"\n`);
+  const { engine } = await makeBench(t, good, { registryFiles: { registriesConf } });
+  const pull = (name: string): Promise<string> => engine.pull(
+    { image: { image: name, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' }, auth: undefined, podConfig: undefined },
+    { id: 'test', signal: new AbortController().signal, stages: new Stages(), log: silentLogger },
+  );
+
+  const bySearch = await pull('app:v1');
+  const byAlias = await pull('ours:v1');
+
+  assert.equal(byAlias, bySearch);
+  for (const name of ['app:v1', 'ours:v1', `${good.host}/app:v1`]) assert.equal(engine.resolve(name).id, bySearch, name);
+  assert.deepEqual((await engine.list(undefined)).map(({ repoTags }) => repoTags), [[`${good.host}/app:v1`]]);
+  await assert.rejects(pull('nowhere:v1'), /pull image nowhere:v1: .*does not have it/);
+});
 
 test('a layer that is not what its digest says leaves nothing behind', { skip }, async (t) => {
   const lie = Buffer.from(bigLayer.bytes);
@@ -211,7 +254,7 @@ test('a daemon killed in the middle of a pull leaves nothing after its next star
     import { silentLogger as log } from '${import.meta.dirname}/../../base/log.ts';
     import { Stages } from '${import.meta.dirname}/../../base/stages.ts';
     const root = ${JSON.stringify(bench.root)};
-    const engine = createImageEngine({ root, store: openStore(root + '/gantry.db'), log, usedBy: () => [], containerFilesystems: async () => [], hostRules: () => ({ schemes: ['http'] }) });
+    const engine = createImageEngine({ root, store: openStore(root + '/gantry.db'), log, usedBy: () => [], containerFilesystems: async () => [], registryFiles: { hostRules: () => ({ schemes: ['http'] }) } });
     await engine.pull({ image: { image: '${registry.host}/app:v1' } }, { id: 'x', signal: new AbortController().signal, stages: new Stages(), log });`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
   const exited = once(child, 'exit');

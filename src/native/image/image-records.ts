@@ -2,7 +2,7 @@
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
 import type { ImageRunConfig } from '../../part/content/image-document.ts';
-import { nameOf, parseReference, repoDigestOf, repoTagOf } from '../../part/registry/reference.ts';
+import { formatReference, nameOf, parseReference, repoDigestOf, repoTagOf } from '../../part/registry/reference.ts';
 import type { ImageReference } from '../../part/registry/reference.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { ImageSpec } from '../../gen/cri.ts';
@@ -14,6 +14,8 @@ export interface ImageRecord {
   readonly repoTags: readonly string[];
   /** Complete names with the digest that the registry answered with (of the index, where there was one). */
   readonly repoDigests: readonly string[];
+  /** Complete names that people and the kubelet use for it, and registries.conf takes for others. */
+  readonly pulledAs?: readonly string[];
   /** Diff ids, lowest first. */
   readonly layers: readonly Digest[];
   /** Manifests, indexes and the configuration, kept in the content store. */
@@ -65,6 +67,11 @@ export class ImageRecords {
     return this.all().find((record) => record.repoTags.includes(repoTag));
   }
 
+  /** The image that was last pulled under this name, which stood for another. */
+  calledAs(name: string): ImageRecord | undefined {
+    return this.all().find((record) => record.pulledAs?.includes(name) === true);
+  }
+
   #byId(text: string): ImageRecord | undefined {
     return this.#table.get(text.startsWith('sha256:') ? text : `sha256:${text}`);
   }
@@ -72,6 +79,10 @@ export class ImageRecords {
   #byName(text: string): ImageRecord | undefined {
     const reference = tryParse(text);
     if (reference === undefined) return undefined;
+    return this.#byOwnName(reference) ?? this.calledAs(formatReference(reference));
+  }
+
+  #byOwnName(reference: ImageReference): ImageRecord | undefined {
     if (reference.digest !== undefined) {
       const repoDigest = repoDigestOf(reference, reference.digest);
       return this.all().find((record) => record.repoDigests.includes(repoDigest));

@@ -1,13 +1,14 @@
 /** PullImage, read from top to bottom; docs/flow-pull-image.md walks through it. */
 import { createHash } from 'node:crypto';
-import { during } from '../../base/errors.ts';
+import { during, failure, isKind } from '../../base/errors.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { AuthConfig, ImageSpec } from '../../gen/cri.ts';
-import { credentialsFor } from '../../part/registry/credentials.ts';
-import { findEndpoint } from '../../part/registry/endpoint.ts';
+import { planPull, readRegistryView, ruleFor } from '../../part/registry/pull-plan.ts';
+import type { RegistryView } from '../../part/registry/pull-plan.ts';
 import { formatReference, parseReference } from '../../part/registry/reference.ts';
 import type { ImageReference } from '../../part/registry/reference.ts';
-import { RegistrySession } from '../../part/registry/registry-session.ts';
+import { RegistrySources } from '../../part/registry/registry-sources.ts';
+import { candidatesOf } from '../../part/registry/short-name.ts';
 import { fetchDocument } from './fetch-document.ts';
 import { fetchLayers, pairLayers } from './fetch-layers.ts';
 import type { ImageDeps } from './image-deps.ts';
@@ -24,36 +25,55 @@ export interface PullRequest {
  * who may have the image. Only layers that are missing are downloaded. Concurrent pulls of one reference with the same credentials share one.
  */
 export async function pullImage(deps: ImageDeps, request: PullRequest, ctx: CallContext): Promise<string> {
-  const reference = parseReference(request.image.image);
-  const name = formatReference(reference);
+  const text = request.image.image;
+  parseReference(text); // a malformed name is told before any file is read
+  let candidates: ImageReference[] = [];
   try {
-    return await deps.pulls.run(pullKey(name, request.auth), ctx.signal, (signal) => pullOnce(deps, { ...request, reference }, { ...ctx, signal }));
+    const view = await readRegistryView(deps.registryFiles);
+    candidates = candidatesOf(text, view.conf);
+    for (const [index, reference] of candidates.entries()) {
+      try {
+        return await pullReference(deps, { ...request, reference, view }, ctx);
+      } catch (error) {
+        if (index === candidates.length - 1 || !isKind(error, 'not-found')) throw error;
+      }
+    }
+    throw failure('internal', { act: 'complete image name', object: text, why: 'it stands for nothing' });
   } catch (error) {
-    throw during(error, { act: 'pull image', object: name });
+    throw during(error, { act: 'pull image', object: candidates.length === 1 ? formatReference(candidates[0]!) : text });
   }
 }
 
-async function pullOnce(deps: ImageDeps, request: PullRequest & { reference: ImageReference }, ctx: CallContext): Promise<string> {
-  const { reference } = request;
-  const endpoint = await findEndpoint(reference, deps);
-  const session = new RegistrySession({ endpoint, credentials: credentialsFor(endpoint.host, request.auth), hostRules: deps.hostRules, patience: deps.patience });
+interface ReferencePull extends PullRequest {
+  readonly reference: ImageReference;
+  readonly view: RegistryView;
+}
+
+async function pullReference(deps: ImageDeps, request: ReferencePull, ctx: CallContext): Promise<string> {
+  return await deps.pulls.run(pullKey(request), ctx.signal, (signal) => pullOnce(deps, request, { ...ctx, signal }));
+}
+
+async function pullOnce(deps: ImageDeps, request: ReferencePull, ctx: CallContext): Promise<string> {
+  const { reference, view } = request;
+  const plan = await planPull(reference, request.auth, view);
+  const sources = new RegistrySources({ plan, health: deps.hostHealth, ruleFor: (host) => ruleFor(view, host), patience: deps.patience });
   const releases: (() => void)[] = [];
   try {
-    const resolved = await ctx.stages.run('resolve', () => resolveManifest({ session, reference, platform: deps.platform, signal: ctx.signal }));
-    const config = await ctx.stages.run('config', () => fetchDocument(session, resolved.manifest.config, deps.platform, ctx.signal));
+    const resolved = await ctx.stages.run('resolve', () => resolveManifest({ sources, reference, platform: deps.platform, signal: ctx.signal }));
+    const config = await ctx.stages.run('config', () => fetchDocument(sources, resolved.manifest.config, deps.platform, ctx.signal));
     const layers = pairLayers(resolved.manifest, config.document);
     const documents = [...resolved.documents, config];
     releases.push(deps.holds.hold([...config.document.diffIds, ...documents.map(({ digest }) => digest)]));
 
-    await ctx.stages.run('layers', () => fetchLayers(deps, { session, layers, signal: ctx.signal }));
+    await ctx.stages.run('layers', () => fetchLayers(deps, { sources, layers, signal: ctx.signal }));
     return await ctx.stages.run('record', () => recordImage(deps, { reference, spec: request.image, digest: resolved.digest, documents, config }));
   } finally {
-    session.close();
+    sources.close();
     for (const release of releases) release();
   }
 }
 
 // Different credentials never share a pull: the registry must say yes to each. The key shows nothing of them.
-function pullKey(name: string, auth: AuthConfig | undefined): string {
-  return `${name} ${createHash('sha256').update(JSON.stringify(auth ?? null)).digest('hex')}`;
+function pullKey({ reference, image, auth }: ReferencePull): string {
+  return `${formatReference(reference)} ${image.image} ${createHash('sha256').update(JSON.stringify(auth ?? null)).digest('hex')}`;
 }

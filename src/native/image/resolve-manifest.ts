@@ -7,7 +7,7 @@ import { choosePlatform, formatPlatform } from '../../part/registry/platform.ts'
 import type { Platform } from '../../part/registry/platform.ts';
 import { formatReference } from '../../part/registry/reference.ts';
 import type { ImageReference } from '../../part/registry/reference.ts';
-import type { RegistrySession } from '../../part/registry/registry-session.ts';
+import type { RegistrySources } from '../../part/registry/registry-sources.ts';
 
 export interface ImageBlob {
   readonly digest: Digest;
@@ -26,12 +26,12 @@ export interface ResolvedManifest {
 const deepestIndex = 2;
 
 /** Gets manifests until one describes an image. None for the platform: not-found, naming those that there are. */
-export async function resolveManifest(request: { session: RegistrySession; reference: ImageReference; platform: Platform; signal: AbortSignal }): Promise<ResolvedManifest> {
-  const { session, reference, platform, signal } = request;
+export async function resolveManifest(request: { sources: RegistrySources; reference: ImageReference; platform: Platform; signal: AbortSignal }): Promise<ResolvedManifest> {
+  const { sources, reference, platform, signal } = request;
   const documents: ImageBlob[] = [];
   let wanted: string = reference.digest ?? reference.tag ?? 'latest';
   for (let depth = 0; depth <= deepestIndex; depth++) {
-    const received = await session.getManifest(wanted, signal);
+    const received = await sources.getManifest(wanted, signal);
     const parsed = parseManifest(received.bytes, received.contentType, `${formatReference(reference)} (${received.digest})`);
     documents.push({ digest: received.digest, bytes: received.bytes });
     if (parsed.kind === 'manifest') return { digest: documents[0]?.digest ?? received.digest, manifest: parsed, documents };

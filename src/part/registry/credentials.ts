@@ -17,12 +17,14 @@ const dockerHub = new Set(['docker.io', 'index.docker.io', 'registry-1.docker.io
  * Given for another server they are not used: anonymous. A malformed `auth`: invalid-argument (its content is never shown).
  */
 export function credentialsFor(host: string, auth: AuthConfig | undefined): Credentials {
-  if (auth === undefined || !isFor(host, auth.serverAddress)) return { kind: 'anonymous' };
+  if (auth === undefined || !(auth.serverAddress === '' || isSameRegistry(auth.serverAddress, host))) return { kind: 'anonymous' };
   if (auth.registryToken !== '') return { kind: 'registry-token', token: auth.registryToken };
   if (auth.identityToken !== '') return { kind: 'identity-token', token: auth.identityToken };
   if (auth.username !== '') return { kind: 'basic', username: auth.username, password: auth.password };
-  if (auth.auth !== '') return decodeAuth(auth.auth);
-  return { kind: 'anonymous' };
+  if (auth.auth === '') return { kind: 'anonymous' };
+  const decoded = decodeAuth(auth.auth);
+  if (decoded === undefined) throw failure('invalid-argument', { act: 'read registry credentials', why: 'auth is not base64 of user:password' });
+  return decoded;
 }
 
 /** The value of an HTTP `Authorization: Basic` header (RFC 7617). */
@@ -30,16 +32,15 @@ export function basicAuthorization(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }
 
-function isFor(host: string, serverAddress: string): boolean {
-  if (serverAddress === '') return true;
+/** Whether a server's name as people and files write it (with a scheme, with a path, Docker Hub under any of its names) means this registry host. */
+export function isSameRegistry(serverAddress: string, host: string): boolean {
   const server = serverAddress.replace(/^https?:\/\//, '').split('/', 1)[0] ?? '';
   return server === host || (dockerHub.has(server) && dockerHub.has(host));
 }
 
-// As `docker login` stores it: base64 of user:password; old clients padded it with NUL bytes.
-function decodeAuth(auth: string): Credentials {
+/** As `docker login` stores it: base64 of user:password; old clients padded it with NUL bytes. Undefined when it is not that. */
+export function decodeAuth(auth: string): Credentials | undefined {
   const text = Buffer.from(auth, 'base64').toString('utf8').replace(/\0+$/, '');
   const colon = text.indexOf(':');
-  if (colon < 1) throw failure('invalid-argument', { act: 'read registry credentials', why: 'auth is not base64 of user:password' });
-  return { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
+  return colon < 1 ? undefined : { kind: 'basic', username: text.slice(0, colon), password: text.slice(colon + 1) };
 }

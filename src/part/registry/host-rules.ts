@@ -3,30 +3,35 @@ import { isLoopback } from './reference.ts';
 
 export type Scheme = 'https' | 'http';
 
+/** PEM files that this node shows to a registry; without `keyFile` the key is in the same file. */
+export interface ClientCertificate {
+  readonly certFile: string;
+  readonly keyFile?: string;
+}
+
 export interface HostRule {
   /** Tried in this order; the next one only when the host does not speak the one before. */
   readonly schemes: readonly Scheme[];
   /** More certificate authorities (PEM) to trust for this host, beside the system's. */
-  readonly caFile?: string;
+  readonly caFiles?: readonly string[];
+  readonly clientCertificates?: readonly ClientCertificate[];
   /** Accept any certificate. */
   readonly skipVerify?: boolean;
+  /** Sent to this host with every request, and to nobody that it redirects to. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Instead of the usual patience for a connection. */
+  readonly connectMs?: number;
 }
 
 /** What the rules say about a registry host (with its port, as in the reference). */
-export type HostRules = (host: string) => HostRule;
+export type HostRules = (host: string) => HostRule | Promise<HostRule>;
 
-const insecure: HostRule = { schemes: ['https', 'http'], skipVerify: true };
-const secure: HostRule = { schemes: ['https'] };
+/** For hosts listed as insecure: any certificate, or none and plain HTTP. */
+export const insecureRule: HostRule = { schemes: ['https', 'http'], skipVerify: true };
 
-/**
- * The usual rules: HTTPS with a certificate that the system trusts. Hosts of this machine and those in `insecureRegistries` (host, or
- * host:port) may have any certificate, or none and speak plain HTTP. `caFiles` adds authorities by host.
- */
-export function usualHostRules(options: { insecureRegistries?: readonly string[]; caFiles?: Readonly<Record<string, string>> } = {}): HostRules {
-  const listed = new Set(options.insecureRegistries);
-  return (host) => {
-    const caFile = options.caFiles?.[host];
-    if (caFile !== undefined) return { ...secure, caFile };
-    return isLoopback(host) || listed.has(host) || listed.has(host.replace(/:[0-9]+$/, '')) ? insecure : secure;
-  };
+const secureRule: HostRule = { schemes: ['https'] };
+
+/** Without a word from any file: HTTPS with a certificate that the system trusts; this machine's own addresses may speak what they like. */
+export function usualHostRules(host: string): HostRule {
+  return isLoopback(host) ? insecureRule : secureRule;
 }

@@ -7,7 +7,7 @@ import type { RequestOptions } from 'node:https';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { failure, GantryError, messageOf } from '../../base/errors.ts';
-import type { HostRule } from './host-rules.ts';
+import type { HostRule, HostRules } from './host-rules.ts';
 import type { Patience } from './pace.ts';
 import { isLoopback } from './reference.ts';
 
@@ -21,14 +21,14 @@ export interface HttpRequest {
 
 /** The connections of one pull: kept alive while it runs, closed with it. */
 export class Connections {
-  readonly #ruleOf: (host: string) => HostRule;
+  readonly #ruleOf: HostRules;
   readonly #patience: Patience;
   readonly #direct = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
   // Proxies come from the environment, as for every tool of the field. This machine's own addresses are never proxied.
   readonly #proxied = { http: new HttpAgent({ keepAlive: true, proxyEnv: process.env }), https: new HttpsAgent({ keepAlive: true, proxyEnv: process.env }) };
   readonly #contexts = new Map<string, SecureContext>();
 
-  constructor(deps: { ruleOf: (host: string) => HostRule; patience: Patience }) {
+  constructor(deps: { ruleOf: HostRules; patience: Patience }) {
     this.#ruleOf = deps.ruleOf;
     this.#patience = deps.patience;
   }
@@ -51,10 +51,11 @@ export class Connections {
     for (const agent of [...Object.values(this.#direct), ...Object.values(this.#proxied)]) agent.destroy();
   }
 
-  #sendOnce(request: HttpRequest): Promise<IncomingMessage> {
+  async #sendOnce(request: HttpRequest): Promise<IncomingMessage> {
+    const rule = await this.#ruleOf(request.url.host);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const outgoing = this.#open(request);
-    const patience = watchPatience(outgoing, this.#patience, request.url);
+    const outgoing = this.#open(request, rule);
+    const patience = watchPatience(outgoing, { ...this.#patience, ...(rule.connectMs === undefined ? {} : { connectMs: rule.connectMs }) }, request.url);
     outgoing.once('response', (response) => {
       patience.end();
       resolve(response);
@@ -64,31 +65,45 @@ export class Connections {
       reject(request.signal.aborted ? failure('cancelled', { act: 'contact registry', object: request.url.host }) : networkFailure(cause, outgoing, request.url));
     });
     outgoing.end(request.body);
-    return promise;
+    return await promise;
   }
 
-  #open({ url, method = 'GET', headers, signal }: HttpRequest): ClientRequest {
+  #open({ url, method = 'GET', headers, signal }: HttpRequest, rule: HostRule): ClientRequest {
     const agents = isLoopback(url.host) ? this.#direct : this.#proxied;
     if (url.protocol === 'http:') return httpRequest(url, { method, headers, signal, agent: agents.http });
-    const rule = this.#ruleOf(url.host);
     const options: RequestOptions & { secureContext: SecureContext } = {
-      method, headers, signal, agent: agents.https, rejectUnauthorized: rule.skipVerify !== true, secureContext: this.#trust(rule.caFile),
+      method, headers, signal, agent: agents.https, rejectUnauthorized: rule.skipVerify !== true, secureContext: this.#contextOf(rule),
     };
     return httpsRequest(url, options);
   }
 
-  #trust(caFile: string | undefined): SecureContext {
-    if (caFile === undefined) return (systemTrust ??= createSecureContext({ ca: systemAuthorities() }));
-    const known = this.#contexts.get(caFile);
+  /** Whom to trust and what to show: the same files give the same context, so that its connections are used again. */
+  #contextOf({ caFiles = [], clientCertificates = [] }: HostRule): SecureContext {
+    if (caFiles.length + clientCertificates.length === 0) return (systemTrust ??= createSecureContext({ ca: systemAuthorities() }));
+    const key = JSON.stringify([caFiles, clientCertificates]);
+    const known = this.#contexts.get(key);
     if (known !== undefined) return known;
-    try {
-      const context = createSecureContext({ ca: [...systemAuthorities(), readFileSync(caFile, 'utf8')] });
-      this.#contexts.set(caFile, context);
-      return context;
-    } catch (cause) {
-      throw failure('failed-precondition', { act: 'read certificate authority', object: caFile, cause });
-    }
+    const context = createSecureContext({
+      ca: [...systemAuthorities(), ...caFiles.map((file) => readPem(file, 'certificate authority'))],
+      cert: clientCertificates.map(({ certFile }) => readPem(certFile, 'client certificate')),
+      key: clientCertificates.map(({ certFile, keyFile }) => readPem(keyFile ?? certFile, 'client key')),
+    });
+    this.#contexts.set(key, context);
+    return context;
   }
+}
+
+/** A file of the administrator's. What is not PEM would be told by OpenSSL without the file's name, so it is looked at here. */
+function readPem(path: string, what: string): string {
+  const refuse = (detail: { why?: string; cause?: unknown }): Error => failure('failed-precondition', { act: `read ${what}`, object: path, ...detail });
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (cause) {
+    throw refuse({ cause });
+  }
+  if (!text.includes('-----BEGIN ')) throw refuse({ why: 'it is not a PEM file' });
+  return text;
 }
 
 /** A network error on a connection that had served before. */

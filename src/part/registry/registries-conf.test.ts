@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { findEndpoint } from './endpoint.ts';
-import { usualHostRules } from './host-rules.ts';
-import { parseReference } from './reference.ts';
-import { findEntry, parseRegistriesConf, relocate } from './registries-conf.ts';
+import { findEntry, parseRegistriesConf, readRegistriesConf, relocate } from './registries-conf.ts';
 
 const sample = `
 unqualified-search-registries = ["docker.io"]
@@ -19,17 +16,31 @@ insecure = true
 prefix = "docker.io"
 location = "registry.local:5000/hub"
 
+[[registry.mirror]]
+location = "mirror.local/hub"
+insecure = true
+
+[[registry.mirror]]
+location = "late.local/hub"
+pull-from-mirror = "digest-only"
+
 [[registry]]
 prefix = "docker.io/forbidden"
 blocked = true
 
 [[registry]]
 prefix = "*.corp.example"
+location = "registry.local:5000/corp"
 insecure = true
+
+[aliases]
+tool = "quay.io/tools/tool"
 `;
 
+const entriesOf = (text: string, file = 'registries.conf') => parseRegistriesConf(text, file).entries ?? [];
+
 test('the entry with the longest fitting prefix counts', () => {
-  const entries = parseRegistriesConf(sample, 'registries.conf');
+  const entries = entriesOf(sample);
 
   assert.equal(findEntry(entries, 'registry.local:5000/a')?.insecure, true);
   assert.equal(findEntry(entries, 'docker.io/library/busybox')?.location, 'registry.local:5000/hub');
@@ -40,34 +51,59 @@ test('the entry with the longest fitting prefix counts', () => {
   assert.equal(findEntry(entries, 'ghcr.io/x'), undefined);
 });
 
-test('a prefix is replaced by the location', () => {
-  const [, hub] = parseRegistriesConf(sample, 'registries.conf');
+test('a prefix is replaced by a location; of a wildcard the whole host', () => {
+  const [, hub, , corp] = entriesOf(sample);
 
-  assert.equal(hub && relocate(hub, 'docker.io/library/busybox'), 'registry.local:5000/hub/library/busybox');
+  assert.equal(hub && relocate(hub, hub.location, 'docker.io/library/busybox'), 'registry.local:5000/hub/library/busybox');
+  assert.equal(corp && relocate(corp, corp.location, 'a.corp.example/team/app'), 'registry.local:5000/corp/team/app');
+  assert.equal(corp && relocate(corp, '', 'a.corp.example/team/app'), 'a.corp.example/team/app');
+});
+
+test('mirrors keep their order and what they may be asked for', () => {
+  const [, hub] = entriesOf(sample);
+  const [old] = entriesOf('[[registry]]\nlocation = "a"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = "b"');
+
+  assert.deepEqual(hub?.mirrors, [{ location: 'mirror.local/hub', insecure: true, pulls: 'all' }, { location: 'late.local/hub', insecure: false, pulls: 'digest-only' }]);
+  assert.deepEqual(old?.mirrors, [{ location: 'b', insecure: false, pulls: 'digest-only' }]);
+});
+
+test('drop-ins replace entries of the same prefix and other settings, in the order of their names', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'gantry-conf-'));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, 'registries.conf');
+  await mkdir(`${path}.d`);
+  await writeFile(path, sample);
+  await writeFile(`${path}.d/20-later.conf`, '[[registry]]\nprefix = "docker.io"\nlocation = "second"\n');
+  await writeFile(`${path}.d/10-first.conf`, 'unqualified-search-registries = ["quay.io"]\nshort-name-mode = "enforcing"\n[[registry]]\nprefix = "docker.io"\nlocation = "first"\n[aliases]\nother = "a.io/b"\n');
+  await writeFile(`${path}.d/readme.txt`, 'not read [');
+
+  const conf = await readRegistriesConf(path);
+
+  const hub = findEntry(conf.entries, 'docker.io/x');
+  assert.equal(hub?.location, 'second');
+  assert.equal(hub?.file, `${path}.d/20-later.conf`);
+  assert.deepEqual([conf.searchRegistries, conf.shortNameMode], [['quay.io'], 'enforcing']);
+  assert.deepEqual([...conf.aliases], [['tool', 'quay.io/tools/tool'], ['other', 'a.io/b']]);
+});
+
+test('a file that is not there says nothing', async () => {
+  const conf = await readRegistriesConf('/nowhere/registries.conf');
+
+  assert.deepEqual([conf.entries, conf.searchRegistries, conf.shortNameMode], [[], [], 'permissive']);
 });
 
 test('a file that makes no sense is refused by name', () => {
-  assert.throws(() => parseRegistriesConf('[[registry', '/etc/x.conf'), /read registries file \/etc\/x.conf: /);
-  assert.throws(() => parseRegistriesConf('[[registry]]\ninsecure = "yes"\nlocation = "a"', 'x'), /registry 1: insecure must be true or false/);
-  assert.throws(() => parseRegistriesConf('[[registry]]\ninsecure = true', 'x'), /registry 1: wants a location/);
-  assert.throws(() => parseRegistriesConf('registry = 3', 'x'), /must be written as/);
-});
+  const refused: [text: string, why: RegExp][] = [
+    ['[[registry', /read registries file x: /],
+    ['[[registry]]\ninsecure = "yes"\nlocation = "a"', /registry 1: insecure must be true or false/],
+    ['[[registry]]\ninsecure = true', /registry 1: wants a location/],
+    ['registry = 3', /registry must be written as \[\[registry\]\]/],
+    ['[[registry]]\nlocation = "a"\n[[registry.mirror]]\ninsecure = true', /registry 1: registry.mirror 1: wants a location/],
+    ['[[registry]]\nlocation = "a"\n[[registry.mirror]]\nlocation = "b"\npull-from-mirror = "never"', /pull-from-mirror must be all, digest-only or tag-only/],
+    ['short-name-mode = "maybe"', /short-name-mode must be enforcing, permissive or disabled/],
+    ['unqualified-search-registries = "docker.io"', /unqualified-search-registries must be a list of strings/],
+    ['[aliases]\na = 1', /aliases must be a table of strings/],
+  ];
 
-test('an endpoint follows the file as it is now, and refuses a blocked registry', async (t) => {
-  const directory = await mkdtemp(join(tmpdir(), 'gantry-conf-'));
-  t.after(() => rm(directory, { recursive: true }));
-  const registriesConf = join(directory, 'registries.conf');
-  const deps = { hostRules: usualHostRules(), registriesConf };
-  const busybox = parseReference('busybox');
-
-  const without = await findEndpoint(busybox, deps);
-  await writeFile(registriesConf, sample);
-  const relocated = await findEndpoint(busybox, deps);
-  const insecure = await findEndpoint(parseReference('registry.local:5000/a'), deps);
-
-  assert.deepEqual(without, { host: 'docker.io', address: 'registry-1.docker.io', repository: 'library/busybox', rule: { schemes: ['https'] } });
-  assert.equal(relocated.address, 'registry.local:5000');
-  assert.equal(relocated.repository, 'hub/library/busybox');
-  assert.deepEqual(insecure.rule, { schemes: ['https', 'http'], skipVerify: true });
-  await assert.rejects(findEndpoint(parseReference('forbidden/x'), deps), /registry docker.io\/forbidden is blocked in /);
+  for (const [text, why] of refused) assert.throws(() => parseRegistriesConf(text, 'x'), why, text);
 });

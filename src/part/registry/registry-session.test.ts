@@ -26,11 +26,12 @@ async function misbehaving(t: TestContext, fault: Fault): Promise<FaultyRegistry
 }
 
 /** Gets the manifest and all blobs, as a pull does. */
-async function pull(t: TestContext, registry: FaultyRegistry, how: { auth?: AuthConfig; patience?: Patience } = {}): Promise<void> {
+async function pull(t: TestContext, registry: FaultyRegistry, how: { auth?: AuthConfig; patience?: Patience; waitsWhenLimited?: boolean } = {}): Promise<void> {
   const { host } = registry;
   const rule = { schemes: ['http'] as const };
   const session = new RegistrySession({
     endpoint: { host, address: host, repository: 'app', rule }, credentials: credentialsFor(host, how.auth), hostRules: () => rule, patience: how.patience ?? usualPatience,
+    ...(how.waitsWhenLimited === undefined ? {} : { waitsWhenLimited: how.waitsWhenLimited }),
   });
   t.after(() => session.close());
   const received = await session.getManifest('v1', never);
@@ -93,8 +94,26 @@ test('a failing registry is unavailable, one that limits says so, and its words 
 
   await assert.rejects(pull(t, await answering(503, `down\n${'x'.repeat(5000)}`)), (error: Error & { criReason?: string }) =>
     fails('unavailable', /answers 503; it says "down\\nx+"$/)(error) && error.message.length < 600 && error.criReason === 'RegistryUnavailable');
-  await assert.rejects(pull(t, await answering(429, '')), fails('resource-exhausted', /limits how often it may be asked \(429\): wait, or pull with an account$/));
+  await assert.rejects(pull(t, await answering(429, ''), { waitsWhenLimited: false }), fails('resource-exhausted', /limits how often it may be asked \(429\): wait, or pull with an account$/));
   await assert.rejects(pull(t, await answering(403, '{"errors":[{"code":"DENIED","message":"no"}]}')), fails('failed-precondition', /refuses access \(403\).*it says "DENIED: no"$/));
+});
+
+test('a registry that limits its callers is asked again after the pause that it asks for, unless that is too long', async (t) => {
+  let limited = 0;
+  const busy = (retryAfter: string, times: number) => misbehaving(t, hasUrl('/manifests/', (_, response) => {
+    if (++limited > times) return false;
+    response.writeHead(429, { 'retry-after': retryAfter }).end();
+    return true;
+  }));
+
+  await pull(t, await busy('0', 3));
+  assert.equal(limited, 4);
+  limited = 0;
+  await pull(t, await busy(new Date().toUTCString(), 2));
+  assert.equal(limited, 3);
+  limited = 0;
+  await assert.rejects(pull(t, await busy('3600', 9)), fails('resource-exhausted', /limits how often it may be asked/));
+  assert.equal(limited, 1);
 });
 
 test('redirects are followed without the credentials, and not for ever', async (t) => {

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDigest } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
@@ -11,14 +12,15 @@ import { fetchToken } from './bearer-token.ts';
 import { parseChallenges } from './challenge.ts';
 import { basicAuthorization } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
-import type { Endpoint } from './endpoint.ts';
 import { Connections, isNotTls } from './http-exchange.ts';
-import type { HostRules } from './host-rules.ts';
+import type { HostRule, HostRules } from './host-rules.ts';
 import { acceptedTypes } from './manifest.ts';
 import type { Descriptor } from './manifest.ts';
 import { readCapped, usualPatience } from './pace.ts';
 import type { Patience } from './pace.ts';
+import type { Endpoint } from './pull-plan.ts';
 import { answerFailure } from './registry-answer.ts';
+import { retryAfterMs } from './retry-after.ts';
 
 /** distribution's own limit for manifests. */
 const largestManifest = 4 << 20;
@@ -37,13 +39,25 @@ export interface SessionDeps {
   readonly credentials: Credentials;
   readonly hostRules: HostRules;
   readonly patience?: Patience;
+  /** Whether an answer 429 is waited out, as there is nobody else to ask. */
+  readonly waitsWhenLimited?: boolean;
 }
+
+/** A blob on its way, from byte `offset` on. */
+export interface OpenBlob {
+  readonly body: IncomingMessage;
+  readonly offset: number;
+}
+
+/** A registry that limits its callers is asked again this often, each time after the pause that it asks for, or twice the one before. */
+const limitedPauses = { most: 4, firstMs: 1000, longestMs: 30_000 } as const;
 
 export class RegistrySession {
   readonly #endpoint: Endpoint;
   readonly #credentials: Credentials;
   readonly #connections: Connections;
   readonly patience: Patience;
+  readonly #waitsWhenLimited: boolean;
   #origin: Promise<string> | undefined;
   #authorization: string | undefined;
   #renewing: Promise<string | undefined> | undefined;
@@ -53,8 +67,9 @@ export class RegistrySession {
     this.#credentials = deps.credentials;
     this.patience = deps.patience ?? usualPatience;
     // Who the registry redirects to is trusted by its own name, not by the registry's rule.
-    const ruleOf = (host: string) => (host === deps.endpoint.address ? deps.endpoint.rule : deps.hostRules(host));
+    const ruleOf = (host: string): HostRule | Promise<HostRule> => (host === deps.endpoint.address ? deps.endpoint.rule : deps.hostRules(host));
     this.#connections = new Connections({ ruleOf, patience: this.patience });
+    this.#waitsWhenLimited = deps.waitsWhenLimited ?? true;
     if (deps.credentials.kind === 'registry-token') this.#authorization = `Bearer ${deps.credentials.token}`;
   }
 
@@ -85,7 +100,7 @@ export class RegistrySession {
    * Opens a blob from byte `offset` on. A registry that doesn't do ranges sends it from the start: the answer tells where the bytes
    * begin. Nothing is verified here.
    */
-  async openBlob(blob: Descriptor, offset: number, signal: AbortSignal): Promise<{ body: IncomingMessage; offset: number }> {
+  async openBlob(blob: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob> {
     const headers: OutgoingHttpHeaders = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const body = await this.#get({ path: `blobs/${blob.digest}`, headers, act: 'get blob', object: blob.digest, signal });
     if (body.statusCode !== 206) return { body, offset: 0 };
@@ -99,29 +114,50 @@ export class RegistrySession {
 
   /** A 200 or 206 answer; authenticates when the registry asks for it. */
   async #get(ask: { path: string; headers: OutgoingHttpHeaders; act: string; object: string; signal: AbortSignal }): Promise<IncomingMessage> {
-    const origin = await this.#findOrigin(ask.signal);
-    const url = new URL(`${origin}/v2/${this.#endpoint.repository}/${ask.path}`);
-    let used = this.#authorization;
-    let response = await this.#follow(url, ask.headers, used, ask.signal);
-    if (response.statusCode === 401) {
-      const renewed = await this.#renew(response, used, ask.signal);
-      if (renewed !== undefined) {
-        discard(response);
-        used = renewed;
-        response = await this.#follow(url, ask.headers, used, ask.signal);
-      }
-    }
+    const url = await this.#urlOf(ask.path, ask.signal);
+    const response = this.#waitsWhenLimited ? await this.#patiently(url, ask) : await this.#authorized(url, ask);
     if (response.statusCode === 200 || response.statusCode === 206) return response;
     const credentials = this.#credentials.kind === 'anonymous' ? 'no credentials for it were given' : 'with the given credentials';
     throw await answerFailure(response, { act: ask.act, object: ask.object, host: this.host, patience: this.patience, credentials });
   }
 
-  /** Sends a GET and follows redirects. The authorization goes to the registry itself only. */
+  /** Waits out a registry that limits its callers, as long as that is short: the kubelet's own back-off is the better place for a long wait. */
+  async #patiently(url: URL, ask: { headers: OutgoingHttpHeaders; act: string; object: string; signal: AbortSignal }): Promise<IncomingMessage> {
+    for (let waits = 0; ; waits++) {
+      const response = await this.#authorized(url, ask);
+      const pauseMs = retryAfterMs(response) ?? limitedPauses.firstMs * 2 ** waits;
+      if (response.statusCode !== 429 || waits === limitedPauses.most || pauseMs > limitedPauses.longestMs) return response;
+      discard(response);
+      await sleep(pauseMs, undefined, { signal: ask.signal }).catch(() => {
+        throw failure('cancelled', { act: ask.act, object: ask.object });
+      });
+    }
+  }
+
+  async #urlOf(path: string, signal: AbortSignal): Promise<URL> {
+    const { apiPath = '/v2', repository, namespace } = this.#endpoint;
+    const url = new URL(`${await this.#findOrigin(signal)}${apiPath}/${repository}/${path}`);
+    if (namespace !== undefined) url.searchParams.set('ns', namespace);
+    return url;
+  }
+
+  /** One GET, repeated with new authorization when the registry asks for it. */
+  async #authorized(url: URL, { headers, signal }: { headers: OutgoingHttpHeaders; signal: AbortSignal }): Promise<IncomingMessage> {
+    const used = this.#authorization;
+    const response = await this.#follow(url, headers, used, signal);
+    if (response.statusCode !== 401) return response;
+    const renewed = await this.#renew(response, used, signal);
+    if (renewed === undefined) return response;
+    discard(response);
+    return await this.#follow(url, headers, renewed, signal);
+  }
+
+  /** Sends a GET and follows redirects. Authorization and headers of the rule go to the registry itself only. */
   async #follow(start: URL, headers: OutgoingHttpHeaders, authorization: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
     let url = start;
     for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-      const own = url.origin === start.origin && authorization !== undefined;
-      const response = await this.#connections.send({ url, headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': 'gantry', ...(own ? { authorization } : {}) }, signal });
+      const own = url.origin === start.origin ? { ...this.#endpoint.rule.headers, ...(authorization === undefined ? {} : { authorization }) } : {};
+      const response = await this.#connections.send({ url, headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': 'gantry', ...own }, signal });
       const location = response.headers.location;
       if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
       discard(response);
@@ -152,7 +188,7 @@ export class RegistrySession {
     for (const [i, origin] of origins.entries()) {
       if (i === origins.length - 1) return origin;
       try {
-        const response = await this.#connections.send({ url: new URL(`${origin}/v2/`), headers: {}, signal });
+        const response = await this.#connections.send({ url: new URL(`${origin}${this.#endpoint.apiPath ?? '/v2'}/`), headers: { ...this.#endpoint.rule.headers }, signal });
         discard(response);
         return origin;
       } catch (error) {
