@@ -32,11 +32,13 @@ import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
 import { collectNetworkGarbage, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
+import { CdiDevices } from '../part/cdi/cdi-devices.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
 import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
+import { HookFolders } from '../part/hooks/hook-folders.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
@@ -58,6 +60,7 @@ const startPatienceMs = 10_000;
  * made is undone, or is still being undone after 10 s.
  */
 export async function buildEngine(config: Config, log: Logger): Promise<RunningEngine> {
+  let current = config;
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
   const exitDir = join(config.state, 'exits');
@@ -79,6 +82,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const usage = new UsageMeter();
+  const cdi = new CdiDevices({ folders: () => current.cdi.dirs, log });
+  const hooks = new HookFolders({ folders: () => current.hooks.dirs, log });
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, defaults: () => defaults, bootId, roots };
 
@@ -94,7 +99,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage,
+    ...oci, log, images, exitWatch, usage, cdi, hooks,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -121,7 +126,6 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await Promise.race([undoUnfinished(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
   const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
-  let current = config;
   const probes = new RuntimeProbes();
   void logHandlers(probes, handlers, log);
 
@@ -130,7 +134,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, cni, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
+      node: createNodeEngine({ handlers, probes, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
     },
     async close() {
       clearInterval(debts);

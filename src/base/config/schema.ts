@@ -6,7 +6,7 @@
 import { logLevels } from '../log.ts';
 import { defaultCapabilities } from '../capabilities.ts';
 import { annotationPatterns, annotations, capabilities, environment, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
-import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, size, socketPath, textLike, truth } from './kinds.ts';
+import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -216,6 +216,24 @@ export const schema = table('', {
       default: '',
       applies: 'live',
       about: 'The system call filter for RuntimeDefault, in the form of Docker and of the OCI, instead of the one built in. Read at start and on reload.',
+    }),
+  }),
+
+  cdi: table('Devices that vendors describe in files (Container Device Interface).', {
+    dirs: setting({
+      kind: pathsOrNone,
+      default: ['/etc/cdi', '/var/run/cdi'],
+      applies: 'live',
+      about: 'Where CDI spec files (`*.json`, `*.yaml`) are looked for. A device in a later folder overrides the same in an earlier one. Changes of the files are noticed without a reload.',
+    }),
+  }),
+
+  hooks: table('Programs that run at stages of the lives of containers (OCI hooks).', {
+    dirs: setting({
+      kind: pathsOrNone,
+      default: ['/usr/share/containers/oci/hooks.d', '/etc/containers/oci/hooks.d'],
+      applies: 'live',
+      about: 'Where hook configurations (`*.json`, oci-hooks(5)) are looked for, which say themselves which containers they are for. A file in a later folder replaces the one of the same name in an earlier one. The default is what CRI-O and Podman read, as packages install their hooks there for every runtime; `[]` runs none. Changes of the files are noticed without a reload.',
     }),
   }),
 

@@ -40,7 +40,7 @@ interface Refusal {
 /** Fields that other floors read; a spec built from them would be the wrong place. */
 const elsewhere: Readonly<Record<Field, string>> = {
   'ContainerConfig.labels': 'returned in statuses, never given to a runtime',
-  'ContainerConfig.annotations': 'returned in statuses, never given to a runtime (CVE-2023-6476; see build-container-spec.test.ts)',
+  'ContainerConfig.annotations': 'returned in statuses, searched for CDI devices (part/cdi) and by hooks (part/hooks), never given to a runtime (CVE-2023-6476; see build-container-spec.test.ts)',
   'ContainerConfig.logPath': 'given to conmon',
   'ContainerConfig.stdin': 'given to conmon',
   'ContainerConfig.stdinOnce': 'given to conmon',
@@ -56,6 +56,7 @@ const env = (key: string, value: string | Buffer): Changes => ({ config: { envs:
 const capabilities = (change: Partial<Capability>): Changes => ({ security: { capabilities: { ...unset(Capability), ...change } } });
 const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux: true }, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
+const noEdits = { env: [], devices: [], mounts: [], hooks: [], additionalGids: [], intelRdt: undefined };
 const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/null', permissions: 'rw', ...change }] } });
 
 const fourteen = [
@@ -122,8 +123,8 @@ const rows: readonly (Row | Refusal)[] = [
   },
   {
     field: 'ContainerConfig.CDIDevices',
-    given: { config: { CDIDevices: [{ name: 'v/c=d' }] } },
-    refused: ['unimplemented', 'check config.CDI_devices: CDI devices are not supported yet'],
+    given: { config: { CDIDevices: [{ name: 'v/c=d' }] }, input: { cdi: [{ ...noEdits, env: ['GPU=1'], mounts: [{ hostPath: '/lib/gpu', containerPath: '/gpu', type: '', options: ['ro'] }] }] } },
+    gives: [(spec) => [variable('GPU')(spec), spec.mounts.find(({ destination }) => destination === '/gpu')], ['GPU=1', { destination: '/gpu', type: 'bind', source: '/lib/gpu', options: ['rbind', 'ro'] }]],
   },
 
   // Who runs it
@@ -526,6 +527,22 @@ const rows: readonly (Row | Refusal)[] = [
     field: 'Device.hostPath',
     given: device({ hostPath: '/dev/absent' }),
     refused: ['failed-precondition', 'use device /dev/absent: there is no such file on this node'],
+  },
+
+  {
+    field: 'Device.hostPath',
+    given: device({ hostPath: 'null' }),
+    refused: ['invalid-argument', 'check config.devices[0].host_path: "null" is not an absolute path'],
+  },
+  {
+    field: 'Device.hostPath',
+    given: device({ hostPath: '/dev/net/../null' }),
+    refused: ['invalid-argument', 'check config.devices[0].host_path: "/dev/net/../null" has an element ..'],
+  },
+  {
+    field: 'Device.hostPath',
+    given: device({ hostPath: '/etc/passwd' }),
+    refused: ['failed-precondition', 'use device /etc/passwd: it is neither a device nor a directory'],
   },
 
   // With how much of the machine

@@ -95,6 +95,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     handler: { ...exampleHandler, ...handler },
     devices: [],
     hostDevices: [],
+    cdi: [],
     localhostSeccomp: undefined,
     ...input,
   };
