@@ -9,6 +9,7 @@ const limitFile = String.raw`(?:writing file .|write /\S*/)(?:cpu|cpuset|memory|
 
 /** In this order: the first pattern that fits the sentence gives the kind; what fits none is internal. */
 const kinds: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/error (?:executing|running) hook/i, 'failed-precondition'], // whatever the hook itself said, which may stand behind it
   [/container .*does not exist|\/status`: no such file|cannot open directory '[^']*': no such file|loading container: file does not exist/i, 'not-found'],
   [/already exists|container with (the )?given id/i, 'already-exists'],
   [/no space left|cannot allocate memory|resource temporarily unavailable|too many open files|quota exceeded/i, 'resource-exhausted'],

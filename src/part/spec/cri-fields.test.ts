@@ -57,7 +57,7 @@ const capabilities = (change: Partial<Capability>): Changes => ({ security: { ca
 const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux: true }, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
 const noEdits = { env: [], devices: [], mounts: [], hooks: [], additionalGids: [], intelRdt: undefined };
-const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/null', permissions: 'rw', ...change }] } });
+const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/zero', permissions: 'rw', ...change }] } });
 
 const fourteen = [
   'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_NET_RAW',
@@ -505,19 +505,19 @@ const rows: readonly (Row | Refusal)[] = [
   {
     field: 'ContainerConfig.devices',
     given: device({}),
-    gives: [(spec) => spec.linux.devices, [{ type: 'c', path: '/dev/in', major: 1, minor: 3, fileMode: 0o666, uid: 0, gid: 0 }]],
+    gives: [(spec) => spec.linux.devices, [{ type: 'c', path: '/dev/in', major: 1, minor: 5, fileMode: 0o666, uid: 0, gid: 0 }]],
   },
   {
     field: 'Device.permissions',
     given: device({ permissions: 'rw' }),
-    gives: [(spec) => spec.linux.resources.devices, [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 1, minor: 3, access: 'rw' }]],
+    gives: [(spec) => spec.linux.resources.devices, [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 1, minor: 5, access: 'rw' }]],
   },
   {
     field: 'Device.permissions',
     given: device({ permissions: 'rwx' }),
     refused: ['invalid-argument', 'check config.devices[0].permissions: "rwx" is not made of r, w and m'],
   },
-  { field: 'Device.containerPath', given: device({ containerPath: '' }), gives: [(spec) => spec.linux.devices[0]?.path, '/dev/null'] },
+  { field: 'Device.containerPath', given: device({ containerPath: '' }), gives: [(spec) => spec.linux.devices[0]?.path, '/dev/zero'] },
   {
     field: 'Device.containerPath',
     given: device({ containerPath: '../in' }),
