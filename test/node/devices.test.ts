@@ -1,13 +1,13 @@
 /** Devices: by path, by directory, by CDI name; what their edits and the node's hooks do, and what the device cgroup keeps out. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { Device } from '../../src/gen/cri.ts';
-import type { ContainerConfig } from '../../src/gen/cri.ts';
+import type { ContainerConfig, LinuxContainerSecurityContext } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing, tracesOf } from '../support/workload-traces.ts';
@@ -17,7 +17,15 @@ const [cdiLow, cdiHigh, hooksDir, ran] = ['cdi-low', 'cdi-high', 'hooks', 'ran']
 for (const made of [cdiLow, cdiHigh, hooksDir, ran]) mkdirSync(made);
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+const runtime = process.env.RUNTIME ?? 'crun';
 const config = `
+[runtime.handlers.bare]
+path = "/usr/bin/${runtime}"
+privileged_without_host_devices = true
+[runtime.handlers.free]
+path = "/usr/bin/${runtime}"
+privileged_without_host_devices = true
+privileged_without_host_devices_all_devices_allowed = true
 [cdi]
 dirs = ["${cdiLow}", "${cdiHigh}"]
 [hooks]
@@ -158,6 +166,31 @@ test('a device that is not there, or is none, is refused, and nothing is left', 
   await assertRefused(asked('/etc/passwd', '/dev/x'), status.FAILED_PRECONDITION, /use device \/etc\/passwd: it is neither a device nor a directory/);
   await assertRefused(asked('/dev/kmsg', '/dev/x', 'rwx'), status.INVALID_ARGUMENT, /config\.devices\[0\]\.permissions/);
   await assertRefused(asked('/dev/kmsg', '/dev/../x'), status.INVALID_ARGUMENT, /config\.devices\[0\]\.container_path/);
+});
+
+test('a handler can keep the devices of the node from privileged containers, or only their nodes', async () => {
+  const script = '[ -e /dev/fuse ] || echo absent; mknod /tmp/x c 10 229; (: < /tmp/x) 2>/dev/null && echo opened; (: < /dev/mine) && echo asked';
+  const privileged = { script, security: { privileged: true }, config: asked('/dev/fuse', '/dev/mine') };
+  const other = { ...privileged, config: asked('/dev/zero', '/dev/mine') };
+
+  assert.equal(await node.outputOf(await node.runPod({}, 'bare'), other), 'absent\nasked\n');
+  assert.equal(await node.outputOf(await node.runPod({}, 'bare'), privileged), 'absent\nopened\nasked\n', 'what it asks for it may use under any name');
+  assert.equal(await node.outputOf(await node.runPod({}, 'free'), other), 'absent\nopened\nasked\n');
+});
+
+test('devices go to the user of the container where the node is set so, from a reload on', async () => {
+  const owner = (security: Partial<LinuxContainerSecurityContext>): Promise<string> => node.outputOf(pod, { script: "stat -c '%u %g' /dev/mine", security, config: asked('/dev/fuse', '/dev/mine') });
+  const user = { runAsUser: { value: 1000n } };
+  const host = statSync('/dev/fuse');
+  assert.equal(await owner(user), `${host.uid} ${host.gid}\n`);
+
+  writeFileSync(node.daemon.paths.configFile, `${config}[container]\ndevice_ownership_from_security_context = true\n`);
+  process.kill(node.daemon.pid, 'SIGHUP');
+  await eventually(() => assert.match(node.daemon.log(), /configuration reloaded/));
+
+  assert.equal(await owner({ ...user, runAsGroup: { value: 3000n } }), '1000 3000\n');
+  assert.equal(await owner(user), `1000 ${host.gid}\n`);
+  assert.equal(await owner({}), `${host.uid} ${host.gid}\n`);
 });
 
 test('hooks run for the containers that their conditions choose, at their stages', async (t) => {

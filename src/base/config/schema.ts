@@ -134,6 +134,18 @@ export const schema = table('', {
           applies: 'live',
           about: 'An OCI config.json that lies under the one made for each container: it adds what that does not say (hooks, mounts, variables, devices, masked paths, limits), and changes nothing that it says. Read at start and on reload.',
         }),
+        privilegedWithoutHostDevices: setting({
+          kind: truth,
+          default: false,
+          applies: 'live',
+          about: "A privileged container sees no devices of the node and may use none, but those that it asks for: for runtimes whose containers run on another kernel.",
+        }),
+        privilegedWithoutHostDevicesAllDevicesAllowed: setting({
+          kind: truth,
+          default: false,
+          applies: 'live',
+          about: 'A privileged container sees no devices of the node, and may still use any that it makes itself. Needs `privileged_without_host_devices`.',
+        }),
         createTimeout: setting({
           kind: duration(1000, 3_600_000),
           default: 120_000,
@@ -192,6 +204,12 @@ export const schema = table('', {
       default: 0,
       applies: 'live',
       about: "The most processes and threads in one container; 0 is no limit but the pod's.",
+    }),
+    deviceOwnershipFromSecurityContext: setting({
+      kind: truth,
+      default: false,
+      applies: 'live',
+      about: 'Gives the devices that a container asks for to the user that it runs as, and to its run_as_group. Otherwise they keep the owner that they have on the node, often root.',
     }),
     umask: setting({
       kind: umask,
@@ -284,6 +302,10 @@ export function contradictions(config: Config): readonly { key: string; value: u
   const handlers = Object.keys(config.runtime.handlers);
   if (!handlers.includes(config.runtime.defaultHandler)) {
     found.push({ key: 'runtime.default_handler', value: config.runtime.defaultHandler, wanted: `one of the handlers: ${handlers.join(', ')}` });
+  }
+  for (const [name, handler] of Object.entries(config.runtime.handlers)) {
+    if (handler.privilegedWithoutHostDevices || !handler.privilegedWithoutHostDevicesAllDevicesAllowed) continue;
+    found.push({ key: `runtime.handlers.${name}.privileged_without_host_devices_all_devices_allowed`, value: true, wanted: 'false, unless privileged_without_host_devices is true' });
   }
   return found;
 }

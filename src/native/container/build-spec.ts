@@ -31,11 +31,12 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
   const defaults = deps.defaults();
+  const handler = handlerDefaults(defaults, pod.handler);
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
   const [identity, devices, allDevices, cdi, localhostSeccomp] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
-    security?.privileged === true ? hostDevices() : [],
+    security?.privileged === true && handler.privilegedDevices === 'all' ? hostDevices() : [],
     deps.cdi.edits(requestedDevices(config)),
     readSeccompProfile(config),
   ]);
@@ -52,7 +53,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
     facts: deps.hostFacts,
     defaults: defaults.container,
-    handler: handlerDefaults(defaults, pod.handler),
+    handler,
     devices,
     hostDevices: allDevices,
     cdi,

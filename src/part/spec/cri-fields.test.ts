@@ -545,6 +545,17 @@ const rows: readonly (Row | Refusal)[] = [
     refused: ['failed-precondition', 'use device /etc/passwd: it is neither a device nor a directory'],
   },
 
+  {
+    field: 'LinuxContainerSecurityContext.runAsUser',
+    given: { ...device({}), security: { runAsUser: { value: 1000n }, runAsGroup: { value: 7n } }, defaults: { devicesToUser: true } },
+    gives: [(spec) => spec.linux.devices.map(({ uid, gid }) => [uid, gid]), [[1000, 7]]],
+  },
+  {
+    field: 'LinuxContainerSecurityContext.privileged',
+    given: { ...device({}), security: { privileged: true }, handler: { privilegedDevices: 'none' } },
+    gives: [(spec) => [spec.linux.devices.length, spec.linux.resources.devices], [1, [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 1, minor: 5, access: 'rw' }]]],
+  },
+
   // With how much of the machine
   { field: 'LinuxContainerResources.cpuPeriod', given: { resources: { cpuPeriod: 100_000n } }, gives: [resources, { cpu: { period: 100_000n }, devices: undefined }] },
   {

@@ -39,12 +39,13 @@ export const exampleDefaults: ContainerDefaults = {
   capabilities: defaultCapabilities,
   pidsLimit: 0,
   umask: 0o022,
+  devicesToUser: false,
   localtime: undefined,
   restrictOomScore: false,
   seccomp: defaultSeccompProfile,
 };
 
-export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, minMemory: 0 };
+export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 };
 
 export interface Changes {
   readonly config?: Partial<ContainerConfig>;
