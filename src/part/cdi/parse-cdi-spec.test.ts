@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
 import type { CdiEdits } from './cdi-spec.ts';
 import { parseCdiSpec } from './parse-cdi-spec.ts';
 
@@ -79,3 +80,16 @@ for (const [where, document, version, before] of newer) {
     assert.throws(() => parseCdiSpec({ ...document, cdiVersion: before }), { message: `${where}: it came with version ${version}, and the file says that it is of ${before}` });
   });
 }
+
+test('any document is read or refused with a word that says where', () => {
+  const edits = fc.record({ env: fc.jsonValue(), deviceNodes: fc.array(fc.record({ path: fc.oneof(fc.jsonValue(), fc.constant('/dev/x')), permissions: fc.jsonValue() })), hooks: fc.jsonValue() }, { requiredKeys: [] });
+  const document = fc.oneof(fc.jsonValue(), edits.map((containerEdits) => withEdits(containerEdits)));
+
+  fc.assert(fc.property(document, (value) => {
+    try {
+      parseCdiSpec(value);
+    } catch (error) {
+      assert.match((error as Error).message, /want|not known|it is empty|there are/);
+    }
+  }));
+});

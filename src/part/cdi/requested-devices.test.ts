@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { isKind, parseDeviceName } from './device-name.ts';
 import { requestedDevices } from './requested-devices.ts';
 
 const names = (CDIDevices: readonly string[], annotations: Record<string, string> = {}): string[] =>
@@ -26,4 +28,18 @@ for (const name of ['', 'd', 'c=d', 'v/c', 'v/c=', '/c=d', 'v/=d', '1v/c=d', 'v/
 test('a name in an annotation is refused by its key', () => {
   assert.throws(() => names([], { 'cdi.k8s.io/a': 'v/c=d, v/c=e' }), { kind: 'invalid-argument', message: 'check config.annotations[cdi.k8s.io/a]: " v/c=e" is no name of a CDI device such as vendor.com/class=device' });
   assert.throws(() => names([], { 'cdi.k8s.io/a': '' }), { message: /config\.annotations\[cdi\.k8s\.io\/a\]: "" is no name/ });
+});
+
+test('whatever is asked for is refused by its field, or is a name whose parts are well-formed', () => {
+  const text = fc.oneof(fc.string(), fc.stringMatching(/^[a-z.]{0,4}\/?[a-z_-]{0,3}=?[a-z0-9:]{0,3}$/), fc.constantFrom('a/b=c', 'a/b=c\0', '\ud800/b=c', 'a/b=c=d', 'a/b=..'));
+
+  fc.assert(fc.property(text, (name) => {
+    try {
+      const [device] = names([name]);
+      assert.equal(device, name);
+      assert.ok(isKind(parseDeviceName(name)!.kind) && !/[^-\w.:]|\.\.\//.test(parseDeviceName(name)!.device));
+    } catch (error) {
+      assert.match((error as Error).message, /^check config\.CDI_devices\[0\]\.name: /);
+    }
+  }));
 });

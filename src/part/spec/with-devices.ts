@@ -17,7 +17,7 @@ export const withDevices: SpecStep = (spec, input) => {
     ...spec,
     linux: {
       ...spec.linux,
-      devices: [...new Map(nodes.map((node) => [node.path, nodeOf(node)])).values()],
+      devices: lastOfEachPath(nodes).map(nodeOf),
       resources: {
         ...spec.linux.resources,
         devices: privileged && handler.privilegedDevices !== 'none' ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...devices.map(ruleOf)],
@@ -34,6 +34,15 @@ function ownerOf({ config, identity, defaults }: SpecInput): { uid?: number; gid
     ...(security.runAsUser === undefined && security.runAsUsername === '' ? {} : { uid: identity.uid }),
     ...(security.runAsGroup === undefined ? {} : { gid: identity.gid }),
   };
+}
+
+function lastOfEachPath(nodes: readonly ResolvedDevice[]): ResolvedDevice[] {
+  const byPath = new Map<string, ResolvedDevice>();
+  for (const node of nodes) {
+    byPath.delete(node.path); // the later one stands where it was named
+    byPath.set(node.path, node);
+  }
+  return [...byPath.values()];
 }
 
 function nodeOf({ path, type, major, minor, mode, uid, gid }: ResolvedDevice): OciDevice {
