@@ -28,7 +28,7 @@ test('without a configuration containers get what Kubernetes documents', async (
   assert.equal(built.container.seccomp, defaultSeccompProfile);
   assert.equal(built.container.capabilities.length, 14);
   assert.equal(built.container.localtime, undefined);
-  assert.deepEqual(built.handlers.get('crun'), { allowedAnnotations: [], annotations: {}, baseSpec: undefined, minMemory: 0 });
+  assert.deepEqual(built.handlers.get('crun'), { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 });
 });
 
 test('a file in place of the built-in filter is read and checked', async () => {

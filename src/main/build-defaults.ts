@@ -29,6 +29,7 @@ export async function buildDefaults({ container, runtime, workloads }: Pick<Conf
       capabilities: container.defaultCapabilities,
       pidsLimit: container.pidsLimit,
       umask: container.umask,
+      devicesToUser: container.deviceOwnershipFromSecurityContext,
       localtime,
       restrictOomScore: container.restrictOomScoreAdj,
       seccomp,
@@ -58,7 +59,12 @@ function workload({ activationAnnotation, annotationPrefix, allowedAnnotations, 
 async function handlerDefaults(name: string, settings: Config['runtime']['handlers'][string]): Promise<HandlerDefaults> {
   const { allowedAnnotations, defaultAnnotations, baseSpec, minMemory } = settings;
   const text = baseSpec === '' ? undefined : await readSetting(`runtime.handlers.${name}.base_spec`, baseSpec);
-  return { allowedAnnotations, annotations: defaultAnnotations, baseSpec: text === undefined ? undefined : parseBaseSpec(text, baseSpec), minMemory };
+  return { allowedAnnotations, annotations: defaultAnnotations, baseSpec: text === undefined ? undefined : parseBaseSpec(text, baseSpec), privilegedDevices: privilegedDevices(settings), minMemory };
+}
+
+function privilegedDevices(settings: Config['runtime']['handlers'][string]): HandlerDefaults['privilegedDevices'] {
+  if (!settings.privilegedWithoutHostDevices) return 'all';
+  return settings.privilegedWithoutHostDevicesAllDevicesAllowed ? 'allowed' : 'none';
 }
 
 async function seccompProfile(path: string): Promise<SeccompProfile> {

@@ -33,11 +33,13 @@ import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
 import { collectNetworkGarbage, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
+import { CdiDevices } from '../part/cdi/cdi-devices.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
 import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
+import { HookFolders } from '../part/hooks/hook-folders.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
@@ -61,6 +63,7 @@ const startPatienceMs = 10_000;
  * made is undone, or is still being undone after 10 s.
  */
 export async function buildEngine(config: Config, log: Logger): Promise<RunningEngine> {
+  let current = config;
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
   const exitDir = join(config.state, 'exits');
@@ -84,6 +87,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const usage = new UsageMeter();
+  const cdi = new CdiDevices({ folders: () => current.cdi.dirs, log });
+  const hooks = new HookFolders({ folders: () => current.hooks.dirs, log });
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
@@ -101,7 +106,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage,
+    ...oci, log, images, exitWatch, usage, cdi, hooks,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -129,7 +134,6 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await Promise.race([undoUnfinished(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
   const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
-  let current = config;
   void logHandlers(probes, handlers, log);
 
   return {
@@ -137,7 +141,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, userNamespaces, cni, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
+      node: createNodeEngine({ handlers, probes, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
     },
     async close() {
       clearInterval(debts);

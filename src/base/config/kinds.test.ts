@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, size, socketPath, truth } from './kinds.ts';
+import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, truth } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
 /** What a kind makes of the text of a flag. */
@@ -68,6 +68,13 @@ test('paths are a list in TOML and separated by commas elsewhere', () => {
   assert.deepEqual(paths.read(['/a/', '/b']), ['/a', '/b']);
   assert.deepEqual(ofText(paths, '/a, /b,'), ['/a', '/b']);
   for (const raw of [[], '/a', ['/a', 'b'], ['/a', 1]]) assert.equal(paths.read(raw), undefined);
+});
+
+test('paths that may be none are none when the list or the text is empty', () => {
+  assert.deepEqual(pathsOrNone.read([]), []);
+  assert.deepEqual(ofText(pathsOrNone, ''), []);
+  assert.deepEqual(ofText(pathsOrNone, '/a,/b'), ['/a', '/b']);
+  for (const raw of ['/a', ['b']]) assert.equal(pathsOrNone.read(raw), undefined);
 });
 
 test('an integer keeps its bounds', () => {

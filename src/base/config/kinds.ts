@@ -145,6 +145,13 @@ export const truth: Kind<boolean> = {
   choices: ['true', 'false'],
 };
 
+/** Like `paths`, and none is an answer too: `[]` in a file, the empty text in the environment. */
+export const pathsOrNone: Kind<readonly string[]> = {
+  ...paths,
+  wanted: 'absolute paths, or none',
+  read: (raw) => (Array.isArray(raw) && raw.length === 0 ? [] : paths.read(raw)),
+};
+
 /** A whole number within bounds, both included. */
 export function integer(least: number, most: number): Kind<number> {
   return {

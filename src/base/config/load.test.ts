@@ -135,6 +135,9 @@ test('settings that contradict each other are refused where they were written', 
 
   assert.deepEqual(unknown.problems, ['flag --default-handler: runtime.default_handler = "kata": want one of the handlers: crun, runc']);
   assert.deepEqual(same.problems, ['DIR/config.toml: state = "/srv/gantry": want a folder other than root, as a reboot may empty it']);
+
+  const handler = await reading(t, { file: '[runtime.handlers.kata]\npath = "/usr/bin/kata"\nprivileged_without_host_devices_all_devices_allowed = true' });
+  assert.deepEqual(handler.problems, ['DIR/config.toml: runtime.handlers.kata.privileged_without_host_devices_all_devices_allowed = true: want false, unless privileged_without_host_devices is true']);
 });
 
 test('a file that is named has to exist and be one', async () => {
@@ -171,7 +174,7 @@ test('a handler has the defaults of what it does not say, whatever an earlier fi
   const { loaded } = await reading(t, { file: `${handler}allowed_annotations = ["a.*"]\ncreate_timeout = "5m"`, dropIns: { 'x.toml': `${handler}create_timeout = "1m"` } });
 
   assert.deepEqual(loaded?.config.runtime.handlers['crun'], {
-    path: '/usr/bin/crun', flags: [], allowedAnnotations: [], defaultAnnotations: {}, baseSpec: '', createTimeout: 60_000, minMemory: 0,
+    path: '/usr/bin/crun', flags: [], allowedAnnotations: [], defaultAnnotations: {}, baseSpec: '', privilegedWithoutHostDevices: false, privilegedWithoutHostDevicesAllDevicesAllowed: false, createTimeout: 60_000, minMemory: 0,
   });
 });
 

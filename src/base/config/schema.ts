@@ -6,7 +6,7 @@
 import { logLevels } from '../log.ts';
 import { defaultCapabilities } from '../capabilities.ts';
 import { annotationName, annotationPatterns, annotations, capabilities, environment, optionalAnnotationName, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
-import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, size, socketPath, textLike, truth } from './kinds.ts';
+import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -134,6 +134,18 @@ export const schema = table('', {
           applies: 'live',
           about: 'An OCI config.json that lies under the one made for each container: it adds what that does not say (hooks, mounts, variables, devices, masked paths, limits), and changes nothing that it says. Read at start and on reload.',
         }),
+        privilegedWithoutHostDevices: setting({
+          kind: truth,
+          default: false,
+          applies: 'live',
+          about: "A privileged container sees no devices of the node and may use none, but those that it asks for: for runtimes whose containers run on another kernel.",
+        }),
+        privilegedWithoutHostDevicesAllDevicesAllowed: setting({
+          kind: truth,
+          default: false,
+          applies: 'live',
+          about: 'A privileged container sees no devices of the node, and may still use any that it makes itself. Needs `privileged_without_host_devices`.',
+        }),
         createTimeout: setting({
           kind: duration(1000, 3_600_000),
           default: 120_000,
@@ -193,6 +205,12 @@ export const schema = table('', {
       applies: 'live',
       about: "The most processes and threads in one container; 0 is no limit but the pod's.",
     }),
+    deviceOwnershipFromSecurityContext: setting({
+      kind: truth,
+      default: false,
+      applies: 'live',
+      about: 'Gives the devices that a container asks for to the user that it runs as, and to its run_as_group. Otherwise they keep the owner that they have on the node, often root.',
+    }),
     umask: setting({
       kind: umask,
       default: 0o022,
@@ -247,6 +265,24 @@ export const schema = table('', {
         applies: 'live',
         about: 'The processors to run on; "" is what the kubelet says.',
       }),
+    }),
+  }),
+
+  cdi: table('Devices that vendors describe in files (Container Device Interface).', {
+    dirs: setting({
+      kind: pathsOrNone,
+      default: ['/etc/cdi', '/var/run/cdi'],
+      applies: 'live',
+      about: 'Where CDI spec files (`*.json`, `*.yaml`) are looked for. A device in a later folder overrides the same in an earlier one. Changes of the files are noticed without a reload.',
+    }),
+  }),
+
+  hooks: table('Programs that run at stages of the lives of containers (OCI hooks).', {
+    dirs: setting({
+      kind: pathsOrNone,
+      default: ['/usr/share/containers/oci/hooks.d', '/etc/containers/oci/hooks.d'],
+      applies: 'live',
+      about: 'Where hook configurations (`*.json`, oci-hooks(5)) are looked for, which say themselves which containers they are for. A file in a later folder replaces the one of the same name in an earlier one. The default is what CRI-O and Podman read, as packages install their hooks there for every runtime; `[]` runs none. Changes of the files are noticed without a reload.',
     }),
   }),
 
@@ -318,6 +354,10 @@ export function contradictions(config: Config): readonly { key: string; value: u
   const handlers = Object.keys(config.runtime.handlers);
   if (!handlers.includes(config.runtime.defaultHandler)) {
     found.push({ key: 'runtime.default_handler', value: config.runtime.defaultHandler, wanted: `one of the handlers: ${handlers.join(', ')}` });
+  }
+  for (const [name, handler] of Object.entries(config.runtime.handlers)) {
+    if (handler.privilegedWithoutHostDevices || !handler.privilegedWithoutHostDevicesAllDevicesAllowed) continue;
+    found.push({ key: `runtime.handlers.${name}.privileged_without_host_devices_all_devices_allowed`, value: true, wanted: 'false, unless privileged_without_host_devices is true' });
   }
   return found;
 }

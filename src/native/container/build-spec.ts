@@ -3,18 +3,21 @@ import { failure, hasCode, isKind } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
+import { inTime } from '../../host/in-time.ts';
+import type { StagedHook } from '../../part/hooks/hook-folders.ts';
+import { requestedDevices } from '../../part/cdi/requested-devices.ts';
 import { buildContainerSpec } from '../../part/spec/build-container-spec.ts';
 import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
 import { resolveUser } from '../../part/spec/resolve-user.ts';
 import type { Identity } from '../../part/spec/resolve-user.ts';
+import { withHooks } from '../../part/spec/with-hooks.ts';
 import { localhostSeccompPath } from '../../part/spec/with-seccomp.ts';
 import type { NamespacePaths } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { handlerDefaults } from './node-defaults.ts';
-import { inTime } from './in-time.ts';
 import { containerState } from './container-state.ts';
 
 export interface BuiltSpec {
@@ -28,11 +31,13 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
   const defaults = deps.defaults();
+  const handler = handlerDefaults(defaults, pod.handler);
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
-  const [identity, devices, allDevices, localhostSeccomp] = await Promise.all([
+  const [identity, devices, allDevices, cdi, localhostSeccomp] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
-    security?.privileged === true ? hostDevices() : [],
+    security?.privileged === true && handler.privilegedDevices === 'all' ? hostDevices() : [],
+    deps.cdi.edits(requestedDevices(config)),
     readSeccompProfile(config),
   ]);
   const spec = buildContainerSpec({
@@ -48,12 +53,22 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
     facts: deps.hostFacts,
     defaults: defaults.container,
-    handler: handlerDefaults(defaults, pod.handler),
+    handler,
     devices,
     hostDevices: allDevices,
+    cdi,
     localhostSeccomp,
   });
-  return { spec, identity, cgroupsPath };
+  return { spec: withHooks(spec, await hooksOf(deps, { pod, config }, spec)), identity, cgroupsPath };
+}
+
+/** Chosen by the finished spec: only then is it known what the container runs. */
+function hooksOf(deps: ContainerDeps, { pod, config }: Pick<ContainerInTheMaking, 'pod' | 'config'>, spec: OciSpec): Promise<StagedHook[]> {
+  return deps.hooks.matching({
+    command: spec.process.args[0]!,
+    annotations: { ...config.annotations, ...pod.config.annotations },
+    hasBindMounts: config.mounts.length > 0,
+  });
 }
 
 function namespacesOf(deps: ContainerDeps, { pod, security }: { pod: ContainerInTheMaking['pod']; security: LinuxContainerSecurityContext | undefined }): NamespacePaths {

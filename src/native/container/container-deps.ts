@@ -6,6 +6,8 @@ import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
+import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
+import type { HookFolders } from '../../part/hooks/hook-folders.ts';
 import type { ExitWatch } from '../../part/oci/exit-watch.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { ImageCatalog } from '../image/image-catalog.ts';
@@ -32,6 +34,8 @@ export interface ContainerDeps {
   readonly exitDir: string;
   readonly exitWatch: ExitWatch;
   readonly cgroups: Cgroups;
+  readonly cdi: CdiDevices;
+  readonly hooks: HookFolders;
   /** The pods that containers live in. */
   readonly pods: { get(id: string): PodPlace | undefined; all(): PodPlace[] };
   /** CreateContainer calls in flight, by natural key. */

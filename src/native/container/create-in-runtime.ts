@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { inTime } from '../../host/in-time.ts';
 import { checkPrograms, createWithConmon } from '../../part/oci/conmon.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import { encodeSpec } from '../../part/spec/encode-spec.ts';
@@ -8,7 +9,6 @@ import type { BuiltSpec } from './build-spec.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
-import { inTime } from './in-time.ts';
 
 export interface CreatedProcesses {
   readonly container: ProcessRef;

@@ -11,7 +11,7 @@ export interface NodeDefaults {
   readonly handlers: ReadonlyMap<string, HandlerDefaults>;
 }
 
-const nothing: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, minMemory: 0 };
+const nothing: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 };
 
 /** A handler that a reload took away has pods still: it adds nothing to them. */
 export function handlerDefaults(defaults: NodeDefaults, handler: string): HandlerDefaults {

@@ -1,9 +1,12 @@
 /** What the node as a whole says of itself: conditions, handlers, features, the kubelet's settings. */
 import { access, constants } from 'node:fs/promises';
+import { messageOf } from '../../base/errors.ts';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
+import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
 import type { Cni, CniStatus } from '../../part/cni/network.ts';
+import type { HookFolders } from '../../part/hooks/hook-folders.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import type { Probed, ProbeCache } from '../../part/oci/probe-cache.ts';
@@ -15,6 +18,8 @@ export interface NodeDeps {
   readonly probes: ProbeCache;
   readonly userNamespaces: { readonly offeredBy: (runtime: OciRuntime) => Promise<boolean> };
   readonly cni: Cni;
+  readonly cdi: CdiDevices;
+  readonly hooks: HookFolders;
   readonly hostFacts: HostFacts;
   readonly cgroupDriver: 'cgroupfs' | 'systemd';
   readonly conmonPath: string;
@@ -33,7 +38,7 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
         status: { conditions: [await runtimeReady(probed[handlers.indexOf(deps.handlers.get(''))], deps.conmonPath), networkReady(network)] },
         handlers: handlers.flatMap((runtime, n) => describe(runtime, { probed: probed[n]!, userNamespaces: withUsers[n]! }, deps)),
         features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: withUsers.includes(true), mountOptions: true },
-        info: verbose ? verboseInfo(deps, network, handlers.map((runtime, n) => [runtime.name, probed[n]!])) : {},
+        info: verbose ? await verboseInfo(deps, network, handlers.map((runtime, n) => [runtime.name, probed[n]!])) : {},
       };
     },
     async runtimeConfig() {
@@ -70,12 +75,23 @@ function describe(runtime: OciRuntime, { probed, userNamespaces }: { probed: Pro
 }
 
 /** Under the keys that tools know from containerd. */
-function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonly (readonly [string, Probed])[]): VerboseInfo {
+async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonly (readonly [string, Probed])[]): Promise<VerboseInfo> {
   return {
     config: JSON.stringify(deps.config()),
     cniconfig: JSON.stringify({ network: network.network ?? null, skipped: network.skipped }),
     lastCNILoadStatus: network.ready ? 'OK' : network.message,
     runtimes: JSON.stringify(Object.fromEntries(handlers)),
     host: JSON.stringify({ cgroups: deps.hostFacts.cgroupMode, goesWithout: describeShortcomings(deps.hostFacts) }),
+    cdi: JSON.stringify(await reported(deps.cdi)),
+    hooks: JSON.stringify(await reported(deps.hooks)),
   };
+}
+
+/** A folder that does not answer is news of the status, no failure of it. */
+async function reported(source: { report(): Promise<object> }): Promise<object> {
+  try {
+    return await source.report();
+  } catch (error) {
+    return { error: messageOf(error) };
+  }
 }

@@ -30,6 +30,8 @@ const said: readonly { stderr: string; sentence: string; kind: string }[] = [
   { stderr: 'mount_setattr `/sys/kernel`: Invalid argument\n', sentence: 'mount_setattr `/sys/kernel`: Invalid argument', kind: 'failed-precondition' },
   { stderr: 'writing file `devices.deny`: Invalid argument\n', sentence: 'writing file `devices.deny`: Invalid argument', kind: 'internal' },
   { stderr: 'cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n', sentence: 'cgroups in hybrid mode not supported, drop all controllers from cgroupv2', kind: 'internal' },
+  { stderr: 'error executing hook `/bin/sh` (exit code: 3)\n', sentence: 'error executing hook `/bin/sh` (exit code: 3)', kind: 'failed-precondition' },
+  { stderr: runc('runc create failed: unable to start container process: error during container init: error running hook #0: error running hook: exit status 3, stdout: , stderr: why'), sentence: 'runc create failed: unable to start container process: error during container init: error running hook #0: error running hook: exit status 3, stdout: , stderr: why', kind: 'failed-precondition' },
 ];
 
 for (const { stderr, sentence, kind } of said) {

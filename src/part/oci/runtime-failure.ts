@@ -12,6 +12,7 @@ const cannotMapOwners = /mount_setattr.*: (?:invalid argument|operation not supp
 
 /** In this order: the first pattern that fits the sentence gives the kind; what fits none is internal. */
 const kinds: readonly (readonly [RegExp, ErrorKind])[] = [
+  [/error (?:executing|running) hook/i, 'failed-precondition'], // whatever the hook itself said, which may stand behind it
   [/container .*does not exist|\/status`: no such file|cannot open directory '[^']*': no such file|loading container: file does not exist/i, 'not-found'],
   [cannotMapOwners, 'failed-precondition'],
   [/already exists|container with (the )?given id/i, 'already-exists'],

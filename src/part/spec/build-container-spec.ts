@@ -5,6 +5,7 @@ import { withAnnotations } from './with-annotations.ts';
 import { withAppArmor } from './with-apparmor.ts';
 import { withBaseSpec } from './with-base-spec.ts';
 import { withCapabilities } from './with-capabilities.ts';
+import { withCdi } from './with-cdi.ts';
 import { withContainerMounts } from './with-container-mounts.ts';
 import { withDevices } from './with-devices.ts';
 import { withEnvironment } from './with-environment.ts';
@@ -28,8 +29,8 @@ import { emptySpec } from './empty-spec.ts';
 /** One concern: the spec so far and the whole input give the spec with the concern in it. A step never changes what it was given. */
 export type SpecStep = (spec: OciSpec, input: SpecInput) => OciSpec;
 
-// In order. Seccomp reads the capabilities that were settled before it, the user namespace and the time zone the mounts, and the base spec lies under it all; the
-// others are independent of each other.
+// In order. Seccomp reads the capabilities that were settled before it, the user namespace and the time zone the mounts, the base spec lies under it all, and CDI
+// edits what came out; the others are independent of each other.
 const steps: readonly SpecStep[] = [
   withRoot,
   withProcess,
@@ -52,6 +53,7 @@ const steps: readonly SpecStep[] = [
   withSelinux,
   withAnnotations,
   withBaseSpec,
+  withCdi,
 ];
 
 /**

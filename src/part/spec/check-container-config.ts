@@ -1,8 +1,7 @@
 import type { ContainerConfig } from '../../gen/cri.ts';
-import { badField, unsupportedField } from './check-field.ts';
+import { badField } from './check-field.ts';
 
 /** Refuses what no later step would look at: asked for and silently not done is worse than an error. */
 export function checkContainerConfig(config: ContainerConfig): void {
   if (config.windows !== undefined) throw badField('config.windows', 'this is a Linux node');
-  if (config.CDIDevices.length > 0) throw unsupportedField('config.CDI_devices', 'CDI devices are not supported yet');
 }

@@ -12,6 +12,8 @@ export interface ContainerDefaults {
   /** 0 is no limit of its own. */
   readonly pidsLimit: number;
   readonly umask: number;
+  /** Give the devices that a container asks for to its user. */
+  readonly devicesToUser: boolean;
   /** A file of the node for /etc/localtime. */
   readonly localtime: string | undefined;
   /** Never ask for less than the daemon's own oom_score_adj. */
@@ -28,6 +30,8 @@ export interface HandlerDefaults {
   readonly allowedAnnotations: readonly string[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly baseSpec: BaseSpec | undefined;
+  /** What a privileged container gets of the node's devices: all, none but with leave to use any, or none. */
+  readonly privilegedDevices: 'all' | 'allowed' | 'none';
   /** Bytes; a memory limit below is refused. 0 refuses none. */
   readonly minMemory: number;
 }

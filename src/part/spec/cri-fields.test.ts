@@ -40,7 +40,7 @@ interface Refusal {
 /** Fields that other floors read; a spec built from them would be the wrong place. */
 const elsewhere: Readonly<Record<Field, string>> = {
   'ContainerConfig.labels': 'returned in statuses, never given to a runtime',
-  'ContainerConfig.annotations': 'returned in statuses, given to a runtime where its handler allows it (CVE-2023-6476; see node-defaults.test.ts)',
+  'ContainerConfig.annotations': 'returned in statuses, searched for CDI devices (part/cdi) and by hooks (part/hooks), given to a runtime where its handler allows it (CVE-2023-6476; see node-defaults.test.ts)',
   'ContainerConfig.logPath': 'given to conmon',
   'ContainerConfig.stdin': 'given to conmon',
   'ContainerConfig.stdinOnce': 'given to conmon',
@@ -56,7 +56,8 @@ const env = (key: string, value: string | Buffer): Changes => ({ config: { envs:
 const capabilities = (change: Partial<Capability>): Changes => ({ security: { capabilities: { ...unset(Capability), ...change } } });
 const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux: true }, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
-const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/null', permissions: 'rw', ...change }] } });
+const noEdits = { env: [], devices: [], mounts: [], hooks: [], additionalGids: [], intelRdt: undefined };
+const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/zero', permissions: 'rw', ...change }] } });
 
 const idMapping = (change: Partial<IDMapping>): IDMapping => ({ containerId: 0, hostId: 65_536, length: 65_536, ...change });
 const userNamespace = (change: Partial<IDMapping>): UserNamespace => ({ mode: NamespaceMode.POD, uids: [idMapping(change)], gids: [idMapping(change)] });
@@ -132,8 +133,8 @@ const rows: readonly (Row | Refusal)[] = [
   },
   {
     field: 'ContainerConfig.CDIDevices',
-    given: { config: { CDIDevices: [{ name: 'v/c=d' }] } },
-    refused: ['unimplemented', 'check config.CDI_devices: CDI devices are not supported yet'],
+    given: { config: { CDIDevices: [{ name: 'v/c=d' }] }, input: { cdi: [{ ...noEdits, env: ['GPU=1'], mounts: [{ hostPath: '/lib/gpu', containerPath: '/gpu', type: '', options: ['ro'] }] }] } },
+    gives: [(spec) => [variable('GPU')(spec), spec.mounts.find(({ destination }) => destination === '/gpu')], ['GPU=1', { destination: '/gpu', type: 'bind', source: '/lib/gpu', options: ['rbind', 'ro'] }]],
   },
 
   // Who runs it
@@ -589,19 +590,19 @@ const rows: readonly (Row | Refusal)[] = [
   {
     field: 'ContainerConfig.devices',
     given: device({}),
-    gives: [(spec) => spec.linux.devices, [{ type: 'c', path: '/dev/in', major: 1, minor: 3, fileMode: 0o666, uid: 0, gid: 0 }]],
+    gives: [(spec) => spec.linux.devices, [{ type: 'c', path: '/dev/in', major: 1, minor: 5, fileMode: 0o666, uid: 0, gid: 0 }]],
   },
   {
     field: 'Device.permissions',
     given: device({ permissions: 'rw' }),
-    gives: [(spec) => spec.linux.resources.devices, [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 1, minor: 3, access: 'rw' }]],
+    gives: [(spec) => spec.linux.resources.devices, [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 1, minor: 5, access: 'rw' }]],
   },
   {
     field: 'Device.permissions',
     given: device({ permissions: 'rwx' }),
     refused: ['invalid-argument', 'check config.devices[0].permissions: "rwx" is not made of r, w and m'],
   },
-  { field: 'Device.containerPath', given: device({ containerPath: '' }), gives: [(spec) => spec.linux.devices[0]?.path, '/dev/null'] },
+  { field: 'Device.containerPath', given: device({ containerPath: '' }), gives: [(spec) => spec.linux.devices[0]?.path, '/dev/zero'] },
   {
     field: 'Device.containerPath',
     given: device({ containerPath: '../in' }),
@@ -611,6 +612,33 @@ const rows: readonly (Row | Refusal)[] = [
     field: 'Device.hostPath',
     given: device({ hostPath: '/dev/absent' }),
     refused: ['failed-precondition', 'use device /dev/absent: there is no such file on this node'],
+  },
+
+  {
+    field: 'Device.hostPath',
+    given: device({ hostPath: 'null' }),
+    refused: ['invalid-argument', 'check config.devices[0].host_path: "null" is not an absolute path'],
+  },
+  {
+    field: 'Device.hostPath',
+    given: device({ hostPath: '/dev/net/../null' }),
+    refused: ['invalid-argument', 'check config.devices[0].host_path: "/dev/net/../null" has an element ..'],
+  },
+  {
+    field: 'Device.hostPath',
+    given: device({ hostPath: '/etc/passwd' }),
+    refused: ['failed-precondition', 'use device /etc/passwd: it is neither a device nor a directory'],
+  },
+
+  {
+    field: 'LinuxContainerSecurityContext.runAsUser',
+    given: { ...device({}), security: { runAsUser: { value: 1000n }, runAsGroup: { value: 7n } }, defaults: { devicesToUser: true } },
+    gives: [(spec) => spec.linux.devices.map(({ uid, gid }) => [uid, gid]), [[1000, 7]]],
+  },
+  {
+    field: 'LinuxContainerSecurityContext.privileged',
+    given: { ...device({}), security: { privileged: true }, handler: { privilegedDevices: 'none' } },
+    gives: [(spec) => [spec.linux.devices.length, spec.linux.resources.devices], [1, [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 1, minor: 5, access: 'rw' }]]],
   },
 
   // With how much of the machine

@@ -39,13 +39,14 @@ export const exampleDefaults: ContainerDefaults = {
   capabilities: defaultCapabilities,
   pidsLimit: 0,
   umask: 0o022,
+  devicesToUser: false,
   localtime: undefined,
   restrictOomScore: false,
   seccomp: defaultSeccompProfile,
   workloads: [],
 };
 
-export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, minMemory: 0 };
+export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 };
 
 export interface Changes {
   readonly config?: Partial<ContainerConfig>;
@@ -96,6 +97,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     handler: { ...exampleHandler, ...handler },
     devices: [],
     hostDevices: [],
+    cdi: [],
     localhostSeccomp: undefined,
     ...input,
   };

@@ -89,10 +89,13 @@ const linux = record(
     rootfsPropagation: oneOf('private', 'shared', 'slave', 'unbindable', 'rprivate', 'rshared', 'rslave'),
     mountLabel: text,
     seccomp,
+    intelRdt: record({}, { closID: text, l3CacheSchema: text, memBwSchema: text }),
   },
 );
 
+const hooks = list(record({ path: absolute }, { args: texts, env: texts, timeout: { type: 'integer', minimum: 1 } }));
+
 export const ociSchema = record(
   { ociVersion: { type: 'string', pattern: '^1\\.0\\.' }, root: record({ path: absolute }, { readonly: flag }), process, linux },
-  { hostname: text, mounts: list(record({ destination: absolute }, { type: text, source: text, options: texts, uidMappings: idMappings, gidMappings: idMappings })), annotations: textMap },
+  { hostname: text, mounts: list(record({ destination: absolute }, { type: text, source: text, options: texts, uidMappings: idMappings, gidMappings: idMappings })), annotations: textMap, hooks: record({}, { prestart: hooks, createRuntime: hooks, createContainer: hooks, startContainer: hooks, poststart: hooks, poststop: hooks }) },
 );

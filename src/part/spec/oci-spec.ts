@@ -10,6 +10,7 @@ export interface OciSpec {
   readonly process: OciProcess;
   readonly mounts: readonly OciMount[];
   readonly linux: OciLinux;
+  readonly hooks?: OciHooks;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -82,6 +83,32 @@ export interface OciLinux {
   readonly rootfsPropagation?: 'rshared' | 'rslave';
   readonly mountLabel?: string;
   readonly seccomp?: OciSeccomp;
+  readonly intelRdt?: OciIntelRdt;
+}
+
+/** Programs that the runtime runs at stages of the container's life, config.md, POSIX-platform hooks. */
+export interface OciHooks {
+  readonly prestart?: readonly OciHook[];
+  readonly createRuntime?: readonly OciHook[];
+  readonly createContainer?: readonly OciHook[];
+  readonly startContainer?: readonly OciHook[];
+  readonly poststart?: readonly OciHook[];
+  readonly poststop?: readonly OciHook[];
+}
+
+export interface OciHook {
+  readonly path: string;
+  readonly args?: readonly string[];
+  readonly env?: readonly string[];
+  /** Seconds. */
+  readonly timeout?: number;
+}
+
+/** Cache and memory bandwidth by resctrl, config-linux.md. */
+export interface OciIntelRdt {
+  readonly closID?: string;
+  readonly l3CacheSchema?: string;
+  readonly memBwSchema?: string;
 }
 
 /** Without a path a new namespace is made; a type that is not listed is the runtime's own, that is the host's. */
@@ -91,11 +118,12 @@ export interface OciNamespace {
 }
 
 export interface OciDevice {
-  readonly type: 'c' | 'b';
+  readonly type: 'c' | 'b' | 'p';
   readonly path: string;
-  readonly major: number;
-  readonly minor: number;
-  readonly fileMode: number;
+  /** Unless it is a FIFO (`p`). */
+  readonly major?: number;
+  readonly minor?: number;
+  readonly fileMode?: number;
   readonly uid: number;
   readonly gid: number;
 }

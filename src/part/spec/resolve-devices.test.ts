@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deviceNumbers, hostDevices, resolveDevices } from './resolve-devices.ts';
+import { hostDevices, resolveDevices } from './resolve-devices.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
 
 let scratch = '';
@@ -56,11 +56,4 @@ test('the host has devices, and terminals and shared memory are not among them',
 
   assert.ok(paths.includes('/dev/null'));
   assert.deepEqual(paths.filter((path) => /^\/dev\/(pts|shm|mqueue|ptmx|console)/.test(path)), []);
-});
-
-test('device numbers of more than eight bits are taken apart', () => {
-  assert.deepEqual(deviceNumbers(0x0105n), { major: 1, minor: 5 });
-  assert.deepEqual(deviceNumbers(0x0010_0a03n), { major: 10, minor: 0x103 });
-  assert.deepEqual(deviceNumbers(0x1230_fd45n), { major: 0xfd, minor: 0x1_2345 });
-  assert.deepEqual(deviceNumbers(0x0000_1000_0000_0101n), { major: 0x1001, minor: 1 });
 });

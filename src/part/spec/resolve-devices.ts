@@ -1,26 +1,21 @@
 import { lstat, opendir, realpath, stat } from 'node:fs/promises';
-import type { Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { failure, GantryError, hasCode } from '../../base/errors.ts';
 import type { Device } from '../../gen/cri.ts';
+import { deviceOf } from '../../host/device-node.ts';
+import type { HostDevice } from '../../host/device-node.ts';
+import { inTime } from '../../host/in-time.ts';
 import { badField, checkAbsolutePath, quote } from './check-field.ts';
 
 /** A device node as a container shall have it. */
-export interface ResolvedDevice {
+export interface ResolvedDevice extends HostDevice {
   /** In the container. */
   readonly path: string;
-  readonly type: 'c' | 'b';
-  readonly major: number;
-  readonly minor: number;
-  /** Permission bits of the node. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
   /** What the device cgroup allows: some of `rwm`. */
   readonly permissions: string;
 }
 
-const deadlineMs = 10_000;
+const lookingAt = 'look at device';
 const maxDevices = 4096;
 const maxDepth = 8;
 
@@ -40,7 +35,7 @@ export async function resolveDevices(devices: readonly Device[]): Promise<Resolv
     const path = checkAbsolutePath(`${field}.container_path`, device.containerPath || device.hostPath);
     const hostPath = checkAbsolutePath(`${field}.host_path`, device.hostPath);
     const permissions = checkPermissions(`${field}.permissions`, device.permissions);
-    found.push(...(await within(hostPath, resolveOne(hostPath, path, permissions))));
+    found.push(...(await inTime(resolveOne(hostPath, path, permissions), { act: lookingAt, path: hostPath })));
   }
   refuseTooMany('config.devices', found.length);
   return found;
@@ -48,7 +43,7 @@ export async function resolveDevices(devices: readonly Device[]): Promise<Resolv
 
 /** Every device of the host's /dev, for privileged containers. */
 export function hostDevices(): Promise<ResolvedDevice[]> {
-  return within('/dev', walk({ directory: '/dev', path: '/dev', permissions: 'rwm', depth: 0 }));
+  return inTime(walk({ directory: '/dev', path: '/dev', permissions: 'rwm', depth: 0 }), { act: lookingAt, path: '/dev' });
 }
 
 async function resolveOne(hostPath: string, path: string, permissions: string): Promise<ResolvedDevice[]> {
@@ -56,8 +51,8 @@ async function resolveOne(hostPath: string, path: string, permissions: string): 
     const real = await realpath(hostPath);
     const stats = await stat(real);
     if (stats.isDirectory()) return await walk({ directory: real, path, permissions, depth: 0 });
-    const device = deviceOf(stats, path, permissions);
-    if (device !== undefined) return [device];
+    const device = deviceOf(stats);
+    if (device !== undefined) return [{ path, ...device, permissions }];
   } catch (error) {
     if (error instanceof GantryError || !hasCode(error, 'ENOENT')) throw error;
     throw failure('failed-precondition', { act: 'use device', object: hostPath, why: 'there is no such file on this node' });
@@ -80,26 +75,12 @@ async function walk(at: { directory: string; path: string; permissions: string; 
 // A device may be unplugged between the listing and now.
 async function lstatDevice(hostPath: string, path: string, permissions: string): Promise<ResolvedDevice[]> {
   try {
-    const device = deviceOf(await lstat(hostPath), path, permissions);
-    return device === undefined ? [] : [device];
+    const device = deviceOf(await lstat(hostPath));
+    return device === undefined ? [] : [{ path, ...device, permissions }];
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
-}
-
-function deviceOf(stats: Stats, path: string, permissions: string): ResolvedDevice | undefined {
-  const type = stats.isCharacterDevice() ? 'c' : stats.isBlockDevice() ? 'b' : undefined;
-  if (type === undefined) return undefined;
-  return { path, type, ...deviceNumbers(BigInt(stats.rdev)), mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid, permissions };
-}
-
-/** Takes a Linux dev_t apart, makedev(3). */
-export function deviceNumbers(rdev: bigint): { major: number; minor: number } {
-  return {
-    major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xffff_f000n)),
-    minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffff_ff00n)),
-  };
 }
 
 function checkPermissions(field: string, text: string): string {
@@ -109,15 +90,4 @@ function checkPermissions(field: string, text: string): string {
 
 function refuseTooMany(where: string, count: number): void {
   if (count > maxDevices) throw failure('failed-precondition', { act: 'use the devices in', object: where, why: `there are more than ${maxDevices}` });
-}
-
-// The files may lie on a volume whose server is gone: then the work never ends, and its thread is lost to us until it does.
-async function within<T>(hostPath: string, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(failure('deadline-exceeded', { act: 'look at device', object: hostPath, why: `no answer in ${deadlineMs / 1000} seconds` })), deadlineMs);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,5 +1,6 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
+import type { ContainerEdits } from './container-edits.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
@@ -28,6 +29,8 @@ export interface SpecInput {
   readonly devices: readonly ResolvedDevice[];
   /** Every device of the host (hostDevices), for a privileged container; empty otherwise. */
   readonly hostDevices: readonly ResolvedDevice[];
+  /** What the CDI devices change that the container asks for, in their order. */
+  readonly cdi: readonly ContainerEdits[];
   /** The content of the file that localhostSeccompPath names, when it names one. */
   readonly localhostSeccomp: string | undefined;
 }

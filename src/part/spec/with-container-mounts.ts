@@ -34,8 +34,8 @@ function isWithin(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }
 
-// The sort is stable: mounts of one depth keep the kubelet's order.
-function parentsFirst(mounts: readonly OciMount[]): OciMount[] {
+/** Mounts ordered by depth. The sort is stable: mounts of one depth keep the kubelet's order. */
+export function parentsFirst(mounts: readonly OciMount[]): OciMount[] {
   const depth = ({ destination }: OciMount): number => destination.split('/').length;
   return mounts.toSorted((a, b) => depth(a) - depth(b));
 }

@@ -1,27 +1,49 @@
 import type { SpecStep } from './build-container-spec.ts';
 import type { OciDevice, OciDeviceRule } from './oci-spec.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
+import type { SpecInput } from './spec-input.ts';
 
 /**
  * Device nodes and the device cgroup's rules. Nothing is allowed but what is listed (and null, zero, tty and their like, which every OCI runtime
- * adds itself); to a privileged container everything is, and it sees all devices of the host.
+ * adds itself); to a privileged container everything is, and it sees all devices of the host, unless its handler keeps them away. Of two
+ * nodes on one path the later counts.
  */
-export const withDevices: SpecStep = (spec, { config, devices, hostDevices }) => {
+export const withDevices: SpecStep = (spec, input) => {
+  const { config, devices, hostDevices, handler } = input;
   const privileged = config.linux?.securityContext?.privileged ?? false;
-  const asked = new Set(devices.map((device) => device.path));
-  const nodes = privileged ? [...hostDevices.filter((device) => !asked.has(device.path)), ...devices] : devices;
+  const owner = ownerOf(input);
+  const nodes = [...(privileged && handler.privilegedDevices === 'all' ? hostDevices : []), ...devices.map((device) => ({ ...device, ...owner }))];
   return {
     ...spec,
     linux: {
       ...spec.linux,
-      devices: nodes.map(nodeOf),
+      devices: lastOfEachPath(nodes).map(nodeOf),
       resources: {
         ...spec.linux.resources,
-        devices: privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...devices.map(ruleOf)],
+        devices: privileged && handler.privilegedDevices !== 'none' ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...devices.map(ruleOf)],
       },
     },
   };
 };
+
+/** The user and group that the CRI names, for the devices that the container asks for; none where the node's settings leave them as they are. */
+function ownerOf({ config, identity, defaults }: SpecInput): { uid?: number; gid?: number } {
+  const security = config.linux?.securityContext;
+  if (!defaults.devicesToUser || security === undefined) return {};
+  return {
+    ...(security.runAsUser === undefined && security.runAsUsername === '' ? {} : { uid: identity.uid }),
+    ...(security.runAsGroup === undefined ? {} : { gid: identity.gid }),
+  };
+}
+
+function lastOfEachPath(nodes: readonly ResolvedDevice[]): ResolvedDevice[] {
+  const byPath = new Map<string, ResolvedDevice>();
+  for (const node of nodes) {
+    byPath.delete(node.path); // the later one stands where it was named
+    byPath.set(node.path, node);
+  }
+  return [...byPath.values()];
+}
 
 function nodeOf({ path, type, major, minor, mode, uid, gid }: ResolvedDevice): OciDevice {
   return { type, path, major, minor, fileMode: mode, uid, gid };

@@ -1,4 +1,4 @@
-import { failure } from '../../base/errors.ts';
+import { failure } from '../base/errors.ts';
 
 /** How long a file system that somebody else chose may take. A dead network mount never answers. */
 const deadlineMs = 10_000;

@@ -1,0 +1,44 @@
+import type { OciMount } from './oci-spec.ts';
+
+/** What a CDI device changes in a container (CDI specification, containerEdits), complete: nothing has to be looked up. */
+export interface ContainerEdits {
+  readonly env: readonly string[];
+  readonly devices: readonly EditedDevice[];
+  readonly mounts: readonly EditedMount[];
+  readonly hooks: readonly StagedHook[];
+  readonly additionalGids: readonly number[];
+  /** Empty texts are not said. */
+  readonly intelRdt: { readonly closID: string; readonly l3CacheSchema: string; readonly memBwSchema: string } | undefined;
+}
+
+export interface EditedDevice {
+  readonly path: string;
+  readonly type: 'b' | 'c' | 'p';
+  readonly major: number;
+  readonly minor: number;
+  /** Undefined: the runtime's default. */
+  readonly mode: number | undefined;
+  /** Undefined: the user of the container's process. */
+  readonly uid: number | undefined;
+  readonly gid: number | undefined;
+  /** Some of `rwm`; empty: the device cgroup allows nothing. */
+  readonly permissions: string;
+}
+
+export interface EditedMount {
+  readonly hostPath: string;
+  readonly containerPath: string;
+  /** Empty: a bind mount. */
+  readonly type: OciMount['type'];
+  readonly options: readonly string[];
+}
+
+/** A program that the OCI runtime runs at a stage of the container's life. */
+export interface StagedHook {
+  readonly stage: 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
+  readonly path: string;
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  /** Seconds. */
+  readonly timeout: number | undefined;
+}
