@@ -38,6 +38,7 @@ import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
+import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { Effects } from '../part/store/effects.ts';
 import { openStore } from '../part/store/store.ts';
@@ -63,6 +64,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const hostFacts = gatherHostFacts();
   for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
+  const apparmor = apparmorOf(config.security);
+  if (apparmor?.shortcoming() !== undefined) log.warn(apparmor.shortcoming()!);
   const layout = detectCgroups();
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
@@ -88,7 +91,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage,
+    ...oci, log, images, exitWatch, usage, apparmor,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -143,6 +146,11 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 function cgroupDriver(setting: Config['cgroup']['driver'], layout: CgroupLayout): CgroupDriver {
   if (setting !== 'auto') return setting;
   return layout.mode === 'v2' && readFileSync('/proc/1/comm', 'utf8').trim() === 'systemd' ? 'systemd' : 'cgroupfs';
+}
+
+function apparmorOf({ disableApparmor, apparmorDefaultProfile: name }: Config['security']): AppArmor | undefined {
+  if (disableApparmor || !hasAppArmor()) return undefined;
+  return new AppArmor({ defaultProfile: name === 'built-in' ? undefined : name });
 }
 
 /** The writable layers together, as far as they were measured. */

@@ -4,7 +4,7 @@
  * the type `Config`.
  */
 import { logLevels } from '../log.ts';
-import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath, textLike } from './kinds.ts';
+import { boolean, duration, integer, oneOf, ownFolder, path, paths, size, socketPath, textLike } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -119,6 +119,21 @@ export const schema = table('', {
       flag: '--cgroup-driver',
       applies: 'restart',
       about: "Who makes the cgroups. It has to be the kubelet's `cgroupDriver`, which kubelets from 1.28 on ask for here. `auto` is systemd where systemd runs the node with cgroup v2, else cgroupfs.",
+    }),
+  }),
+
+  security: table('How containers are confined.', {
+    disableApparmor: setting({
+      kind: boolean,
+      default: false,
+      applies: 'restart',
+      about: 'Leaves AppArmor alone on a node that has it: containers run unconfined by it, and those that ask for a profile by name are refused.',
+    }),
+    apparmorDefaultProfile: setting({
+      kind: textLike('name', '"built-in" or the name of a loaded profile', /^[^\s\0]{1,255}$/),
+      default: 'built-in',
+      applies: 'restart',
+      about: "The AppArmor profile of containers that ask for the runtime's default or for none. `built-in` is gantry's own, which it loads itself; any other has to be loaded already.",
     }),
   }),
 

@@ -8,6 +8,8 @@ import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
 import { resolveUser } from '../../part/spec/resolve-user.ts';
 import type { Identity } from '../../part/spec/resolve-user.ts';
+import type { AppArmorState } from '../../part/spec/with-apparmor.ts';
+import { askedAppArmor } from '../../part/spec/with-apparmor.ts';
 import { localhostSeccompPath } from '../../part/spec/with-seccomp.ts';
 import type { NamespacePaths } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
@@ -27,11 +29,12 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
-  const [identity, devices, allDevices, localhostSeccomp] = await Promise.all([
+  const [identity, devices, allDevices, localhostSeccomp, apparmor] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
     security?.privileged === true ? hostDevices() : [],
     readSeccompProfile(config),
+    apparmorFor(deps, config),
   ]);
   const spec = buildContainerSpec({
     podId: pod.id,
@@ -48,6 +51,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     devices,
     hostDevices: allDevices,
     localhostSeccomp,
+    apparmor,
   });
   return { spec, identity, cgroupsPath };
 }
@@ -83,4 +87,14 @@ async function readSeccompProfile(config: ContainerConfig): Promise<string | und
     if (isKind(cause, 'deadline-exceeded')) throw cause;
     throw failure(hasCode(cause, 'ENOENT') ? 'failed-precondition' : 'internal', { act: 'read seccomp profile', object: path, cause });
   }
+}
+
+/** Loads the default profile where it is wanted, and asks the kernel for its profiles where one is named. */
+async function apparmorFor({ apparmor }: ContainerDeps, config: ContainerConfig): Promise<AppArmorState | undefined> {
+  if (apparmor === undefined) return undefined;
+  const { kind } = askedAppArmor(config);
+  return {
+    defaultProfile: kind === 'runtime-default' ? await apparmor.defaultProfile() : undefined,
+    loaded: kind === 'localhost' ? await apparmor.loaded() : new Set(),
+  };
 }

@@ -58,6 +58,9 @@ const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
 const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/null', permissions: 'rw', ...change }] } });
 
+const withProfiles: Changes = { input: { apparmor: { defaultProfile: 'the-default', loaded: new Set(['the-default', 'shop']) } } };
+const apparmorProfile = (spec: OciSpec): unknown => spec.process.apparmorProfile;
+
 const fourteen = [
   'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_NET_RAW',
   'CAP_SYS_CHROOT', 'CAP_MKNOD', 'CAP_AUDIT_WRITE', 'CAP_SETFCAP',
@@ -377,29 +380,33 @@ const rows: readonly (Row | Refusal)[] = [
     given: { security: { seccompProfilePath: 'strict' } },
     refused: ['invalid-argument', `check ${security}.seccomp_profile_path: "strict" is none of runtime/default, unconfined and localhost/<profile>`],
   },
-  {
-    field: 'LinuxContainerSecurityContext.apparmor',
-    given: { facts: { apparmor: true }, security: { apparmor: profile(ProfileType.Localhost, 'shop') } },
-    gives: [(spec) => spec.process.apparmorProfile, 'shop'],
-  },
-  {
-    field: 'LinuxContainerSecurityContext.apparmor',
-    given: { security: { apparmor: profile(ProfileType.RuntimeDefault) } },
-    gives: [(spec) => spec.process.apparmorProfile, undefined],
-  },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: withProfiles, gives: [apparmorProfile, 'the-default'] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.RuntimeDefault) } }, gives: [apparmorProfile, 'the-default'] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.Unconfined) } }, gives: [apparmorProfile, undefined] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.Localhost, 'shop') } }, gives: [apparmorProfile, 'shop'] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.Localhost, 'shop'), privileged: true } }, gives: [apparmorProfile, undefined] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { security: { apparmor: profile(ProfileType.RuntimeDefault) } }, gives: [apparmorProfile, undefined] },
   {
     field: 'LinuxContainerSecurityContext.apparmor',
     given: { security: { apparmor: profile(ProfileType.Localhost, 'shop') } },
     refused: ['failed-precondition', 'confine with AppArmor profile "shop": AppArmor is not enabled on this node'],
   },
   {
+    field: 'LinuxContainerSecurityContext.apparmor',
+    given: { ...withProfiles, security: { apparmor: profile(ProfileType.Localhost, 'shoe') } },
+    refused: ['failed-precondition', 'confine with AppArmor profile "shoe": it is not loaded on this node; load it with apparmor_parser'],
+  },
+  { field: 'LinuxContainerSecurityContext.apparmorProfile', given: { ...withProfiles, security: { apparmorProfile: 'localhost/shop' } }, gives: [apparmorProfile, 'shop'] },
+  { field: 'LinuxContainerSecurityContext.apparmorProfile', given: { ...withProfiles, security: { apparmorProfile: 'unconfined' } }, gives: [apparmorProfile, undefined] },
+  { field: 'LinuxContainerSecurityContext.apparmorProfile', given: { ...withProfiles, security: { apparmorProfile: 'runtime/default' } }, gives: [apparmorProfile, 'the-default'] },
+  {
     field: 'LinuxContainerSecurityContext.apparmorProfile',
-    given: { facts: { apparmor: true }, security: { apparmorProfile: 'localhost/shop' } },
-    gives: [(spec) => spec.process.apparmorProfile, 'shop'],
+    given: { ...withProfiles, security: { apparmorProfile: 'unconfined', apparmor: profile(ProfileType.RuntimeDefault) } },
+    gives: [apparmorProfile, 'the-default'],
   },
   {
     field: 'LinuxContainerSecurityContext.apparmorProfile',
-    given: { facts: { apparmor: true }, security: { apparmorProfile: 'localhost/a b' } },
+    given: { ...withProfiles, security: { apparmorProfile: 'localhost/a b' } },
     refused: ['invalid-argument', `check ${security}.apparmor_profile: "a b" is no name of an AppArmor profile`],
   },
   {
