@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { failure, hasCode, isKind } from '../../base/errors.ts';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { failure, GantryError, hasCode } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
@@ -77,16 +78,28 @@ function targetPidNamespace(deps: ContainerDeps, podId: string, targetId: string
   return `/proc/${target.process.pid}/ns/pid`;
 }
 
+/** The largest seccomp profile that is read; Docker's default one has 13 KB. */
+const maxProfileBytes = 1024 * 1024;
+
 /** A profile that the administrator put on the node; the kubelet sends its absolute path. */
 async function readSeccompProfile(config: ContainerConfig): Promise<string | undefined> {
   const path = localhostSeccompPath(config);
   if (path === undefined) return undefined;
   try {
-    return await inTime(readFile(path, 'utf8'), { act: 'read seccomp profile', path });
+    return await inTime(readProfile(path), { act: 'read seccomp profile', path });
   } catch (cause) {
-    if (isKind(cause, 'deadline-exceeded')) throw cause;
+    if (cause instanceof GantryError) throw cause;
     throw failure(hasCode(cause, 'ENOENT') ? 'failed-precondition' : 'internal', { act: 'read seccomp profile', object: path, cause });
   }
+}
+
+async function readProfile(path: string): Promise<string> {
+  const refusal = (why: string): Error => failure('failed-precondition', { act: 'read seccomp profile', object: path, why });
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK); // a FIFO would be waited for
+  const stat = await file.stat();
+  if (!stat.isFile()) throw refusal('it is not a regular file');
+  if (stat.size > maxProfileBytes) throw refusal(`it has ${stat.size} bytes; a profile has at most ${maxProfileBytes}`);
+  return await file.readFile('utf8');
 }
 
 /** Loads the default profile where it is wanted, and asks the kernel for its profiles where one is named. */

@@ -50,6 +50,6 @@ const steps: readonly SpecStep[] = [
  * this version does not do yet.
  */
 export function buildContainerSpec(input: SpecInput): OciSpec {
-  checkContainerConfig(input.config);
+  checkContainerConfig(input.config, input.podConfig);
   return steps.reduce((spec, step) => step(spec, input), emptySpec());
 }

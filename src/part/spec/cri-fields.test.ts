@@ -235,6 +235,12 @@ const rows: readonly (Row | Refusal)[] = [
     ],
   },
 
+  {
+    field: 'LinuxContainerSecurityContext.privileged',
+    given: { security: { privileged: true }, input: { podConfig: { ...exampleInput().podConfig, linux: undefined } } },
+    refused: ['invalid-argument', `check ${security}.privileged: the pod's own security context is not privileged`],
+  },
+
   // In which namespaces
   { field: 'LinuxContainerSecurityContext.namespaceOptions', given: { security: { namespaceOptions: undefined } }, gives: [namespace('pid'), { type: 'pid' }] },
   {

@@ -62,7 +62,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
       metadata: { name: 'shop', namespace: 'default', uid: '1234', attempt: 0 },
       linux: {
         ...unset(LinuxPodSandboxConfig),
-        securityContext: { ...unset(LinuxSandboxSecurityContext), namespaceOptions: { ...unset(NamespaceOption), pid: 1, ...podNamespaces } },
+        securityContext: { ...unset(LinuxSandboxSecurityContext), privileged: true, namespaceOptions: { ...unset(NamespaceOption), pid: 1, ...podNamespaces } },
       },
     },
     image: {},
