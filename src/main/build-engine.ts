@@ -39,6 +39,9 @@ import { createCni } from '../part/cni/network.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
+import { McsLevels } from '../part/lsm/mcs-levels.ts';
+import { hasSelinux, selinuxContexts } from '../part/lsm/selinux-contexts.ts';
+import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { Effects } from '../part/store/effects.ts';
 import { openStore } from '../part/store/store.ts';
@@ -66,6 +69,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
   const apparmor = apparmorOf(config.security);
   if (apparmor?.shortcoming() !== undefined) log.warn(apparmor.shortcoming()!);
+  const selinux = selinuxOf(config.security, log);
   const layout = detectCgroups();
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
@@ -91,7 +95,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage, apparmor,
+    ...oci, log, images, exitWatch, usage, apparmor, selinux,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -101,6 +105,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const podDeps: PodDeps = {
     ...oci, log, cni,
     records: podRecords,
+    selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
     pausePath: config.runtime.pause,
     containers: new PodContainers(containerDeps),
     effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, cgroups, exitWatch }, id, effect) }) }),
@@ -151,6 +156,13 @@ function cgroupDriver(setting: Config['cgroup']['driver'], layout: CgroupLayout)
 function apparmorOf({ disableApparmor, apparmorDefaultProfile: name }: Config['security']): AppArmor | undefined {
   if (disableApparmor || !hasAppArmor()) return undefined;
   return new AppArmor({ defaultProfile: name === 'built-in' ? undefined : name });
+}
+
+function selinuxOf({ disableSelinux }: Config['security'], log: Logger): SelinuxContexts | undefined {
+  if (disableSelinux || !hasSelinux()) return undefined;
+  const contexts = selinuxContexts();
+  if (contexts === undefined) log.warn('containers run without SELinux labels: its policy on this node has none for containers (install container-selinux)');
+  return contexts;
 }
 
 /** The writable layers together, as far as they were measured. */

@@ -135,6 +135,18 @@ export const schema = table('', {
       applies: 'restart',
       about: "The AppArmor profile of containers that ask for the runtime's default or for none. `built-in` is gantry's own, which it loads itself; any other has to be loaded already.",
     }),
+    disableSelinux: setting({
+      kind: boolean,
+      default: false,
+      applies: 'restart',
+      about: 'Leaves SELinux alone on a node that has it: neither containers nor their files and volumes get labels.',
+    }),
+    selinuxCategories: setting({
+      kind: integer(2, 1024),
+      default: 1024,
+      applies: 'restart',
+      about: 'How many SELinux categories, from c0 on, pods are told apart by. Each pod has a pair of its own, so that 1024 are enough for 523,776 pods.',
+    }),
   }),
 
   image: table('Pulling and unpacking images.', {

@@ -17,6 +17,7 @@ import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { inTime } from './in-time.ts';
+import { selinuxOf } from './pod-place.ts';
 import { containerState } from './container-state.ts';
 
 export interface BuiltSpec {
@@ -53,6 +54,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     hostDevices: allDevices,
     localhostSeccomp,
     apparmor,
+    selinux: selinuxOf(deps.selinux, pod),
   });
   return { spec, identity, cgroupsPath };
 }

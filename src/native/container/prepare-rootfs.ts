@@ -2,7 +2,9 @@ import { mkdirSync } from 'node:fs';
 import { mountOverlay } from '../../part/snapshot/overlay.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
+import { selinuxLabels } from '../../part/spec/with-selinux.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { selinuxOf } from './pod-place.ts';
 
 /**
  * The mode of both directories: what an image marks setuid must not be within reach of the node's users (CVE-2021-41103), who can
@@ -11,8 +13,10 @@ import type { ContainerInTheMaking } from './create-container.ts';
 const privateMode = 0o700;
 
 /** Makes the bundle and the writable layer, and mounts the container's root over the image's layers. */
-export async function prepareRootfs(deps: ContainerDeps, { id, image }: ContainerInTheMaking): Promise<void> {
+export async function prepareRootfs(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<void> {
   const paths = containerPaths(deps.roots, id);
+  const selinux = selinuxOf(deps.selinux, pod);
+  const label = selinux && selinuxLabels(config, pod.config, selinux).file;
   await deps.effects.make({ owner: id, kind: 'bundle', data: { path: paths.bundle } }, () => {
     mkdirSync(paths.bundle, { recursive: true, mode: privateMode });
   });
@@ -20,6 +24,6 @@ export async function prepareRootfs(deps: ContainerDeps, { id, image }: Containe
     mkdirSync(paths.writable, { recursive: true, mode: privateMode });
   });
   await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () => {
-    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: image.layers });
+    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: image.layers, ...(label === undefined ? {} : { selinuxLabel: label }) });
   });
 }

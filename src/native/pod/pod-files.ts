@@ -8,6 +8,7 @@ import { hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import { usesHostIpc, usesHostNetwork } from './pod-state.ts';
 import { resolvConf } from './resolv-conf.ts';
+import { podFileLabel } from './selinux-level.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 
 /** What a /dev/shm holds when nobody says otherwise: Docker's figure, which programs have come to expect. */
@@ -16,6 +17,7 @@ const shmBytes = 64 * 1024 * 1024;
 /** Makes the pod's directory with the files that its containers mount, and its /dev/shm if it has an IPC namespace of its own. */
 export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<void> {
   const paths = podPaths(deps.roots.state, pod.id);
+  const label = podFileLabel(deps.selinux, pod.selinuxLevel);
   const nameservers = resolvConf(pod.config.dnsConfig, await nodeResolvConf());
   await deps.effects.make({ owner: pod.id, kind: 'pod-directory', data: { path: paths.directory } }, () => {
     // Closed to the node's users: a /dev/shm that everyone in the pod may write is in it.
@@ -23,11 +25,13 @@ export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<voi
     // Nothing of a pod survives a reboot, so nothing here needs to reach the disk.
     writeFileSync(paths.resolvConf, nameservers, { mode: 0o644 });
     writeFileSync(paths.hostname, `${usesHostNetwork(pod.config) ? hostname() : hostnameOf(pod)}\n`, { mode: 0o644 });
+    if (label === undefined) return;
+    for (const file of [paths.resolvConf, paths.hostname]) libc.lsetxattr(file, 'security.selinux', Buffer.from(`${label}\0`), 0);
   });
   if (usesHostIpc(pod.config)) return;
   await deps.effects.make({ owner: pod.id, kind: 'shm', data: { path: paths.shm } }, () => {
     mkdirSync(paths.shm, { recursive: true, mode: 0o711 });
-    libc.mount('shm', paths.shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=1777,size=${shmBytes}`);
+    libc.mount('shm', paths.shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=1777,size=${shmBytes}${label === undefined ? '' : `,context="${label}"`}`);
   });
 }
 

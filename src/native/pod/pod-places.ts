@@ -30,6 +30,7 @@ function placeOf(record: PodRecord, stateDir: string, ready: boolean): PodPlace 
     resolvConf: paths.resolvConf,
     hostnameFile: paths.hostname,
     hostname: usesHostNetwork(record.config) ? hostname() : hostnameOf(record),
+    selinuxLevel: record.selinuxLevel,
     shm: usesHostIpc(record.config) ? '/dev/shm' : paths.shm,
   };
 }

@@ -10,6 +10,7 @@ import { makeNamespaces } from './pod-namespaces.ts';
 import { attachNetwork } from './pod-network.ts';
 import { startInfra } from './infra-process.ts';
 import { podKey, podName } from './pod-record.ts';
+import { selinuxLevel } from './selinux-level.ts';
 import type { PodRecord } from './pod-record.ts';
 
 export interface RunPodRequest {
@@ -22,6 +23,7 @@ export interface PodInTheMaking {
   readonly id: string;
   readonly config: PodSandboxConfig;
   readonly handler: string;
+  readonly selinuxLevel: string | undefined;
 }
 
 /**
@@ -34,7 +36,8 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);
     if (same !== undefined) return same.id;
-    const pod: PodInTheMaking = { id: newObjectId(), config: request.config, handler };
+    const id = newObjectId();
+    const pod: PodInTheMaking = { id, config: request.config, handler, selinuxLevel: selinuxLevel(deps.selinux, { id, config: request.config }) };
     deps.making.add(pod.id);
     try {
       await ctx.stages.run('files', () => makeFiles(deps, pod));
@@ -49,6 +52,7 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
       throw duringOnce(error, { act: 'run pod', object: podName(request.config) });
     } finally {
       deps.making.delete(pod.id);
+      deps.selinux?.levels.settle(pod.id);
     }
   });
 }
@@ -63,6 +67,7 @@ function record(deps: PodDeps, pod: PodInTheMaking, made: Pick<PodRecord, 'runti
     id: pod.id,
     config: pod.config,
     handler: pod.handler,
+    selinuxLevel: pod.selinuxLevel,
     createdAt: BigInt(Date.now()) * 1_000_000n,
     bootId: deps.bootId,
     stopped: false,

@@ -54,7 +54,11 @@ const namespace = (type: string) => (spec: OciSpec): unknown => spec.linux.names
 const variable = (name: string) => (spec: OciSpec): unknown => spec.process.env.find((entry) => entry.startsWith(`${name}=`));
 const env = (key: string, value: string | Buffer): Changes => ({ config: { envs: [{ key, value: Buffer.from(value) }] } });
 const capabilities = (change: Partial<Capability>): Changes => ({ security: { capabilities: { ...unset(Capability), ...change } } });
-const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux: true }, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
+const withSelinux: Changes = {
+  input: { selinux: { contexts: { process: 'system_u:system_r:container_t:s0', file: 'system_u:object_r:container_file_t:s0' }, podLevel: 's0:c7,c8' } },
+};
+const selinuxLabel = (spec: OciSpec): unknown => spec.process.selinuxLabel;
+const selinux = (change: Partial<SELinuxOption>): Changes => ({ ...withSelinux, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
 const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/null', permissions: 'rw', ...change }] } });
 
@@ -420,15 +424,34 @@ const rows: readonly (Row | Refusal)[] = [
     given: { security: { selinuxOptions: { ...unset(SELinuxOption), type: 'spc_t' } } },
     gives: [(spec) => spec.process.selinuxLabel, undefined],
   },
-  { field: 'SELinuxOption.user', given: selinux({ user: 'u' }), gives: [(spec) => spec.process.selinuxLabel, 'u:system_r:container_t:s0'] },
-  { field: 'SELinuxOption.role', given: selinux({ role: 'r' }), gives: [(spec) => spec.process.selinuxLabel, 'system_u:r:container_t:s0'] },
-  { field: 'SELinuxOption.type', given: selinux({ type: 't' }), gives: [(spec) => spec.process.selinuxLabel, 'system_u:system_r:t:s0'] },
+  {
+    field: 'LinuxContainerSecurityContext.selinuxOptions',
+    given: withSelinux,
+    gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], ['system_u:system_r:container_t:s0:c7,c8', 'system_u:object_r:container_file_t:s0:c7,c8']],
+  },
+  {
+    field: 'LinuxContainerSecurityContext.selinuxOptions',
+    given: { ...withSelinux, security: { privileged: true } },
+    gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], [undefined, 'system_u:object_r:container_file_t:s0:c7,c8']],
+  },
+  { field: 'SELinuxOption.user', given: selinux({ user: 'u' }), gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], ['u:system_r:container_t:s0:c7,c8', 'u:object_r:container_file_t:s0:c7,c8']] },
+  { field: 'SELinuxOption.role', given: selinux({ role: 'r' }), gives: [selinuxLabel, 'system_u:r:container_t:s0:c7,c8'] },
+  { field: 'SELinuxOption.type', given: selinux({ type: 'spc_t' }), gives: [selinuxLabel, 'system_u:system_r:spc_t:s0:c7,c8'] },
   {
     field: 'SELinuxOption.type',
     given: selinux({ type: 't:s0' }),
     refused: ['invalid-argument', `check ${security}.selinux_options.type: "t:s0" is no part of an SELinux label`],
   },
-  { field: 'SELinuxOption.level', given: selinux({ level: 's0:c1,c2' }), gives: [(spec) => spec.linux.mountLabel, 'system_u:object_r:container_file_t:s0:c1,c2'] },
+  {
+    field: 'SELinuxOption.level',
+    given: selinux({ level: 's0:c1,c2' }),
+    gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], ['system_u:system_r:container_t:s0:c1,c2', 'system_u:object_r:container_file_t:s0:c1,c2']],
+  },
+  {
+    field: 'SELinuxOption.level',
+    given: selinux({ level: 's0,context="x"' }),
+    refused: ['invalid-argument', `check ${security}.selinux_options.level: "s0,context=\\"x\\"" is no part of an SELinux label`],
+  },
 
   // With which files
   {
@@ -485,11 +508,6 @@ const rows: readonly (Row | Refusal)[] = [
     refused: ['invalid-argument', 'check config.mounts[0].propagation: 5 is not a value that this version knows'],
   },
   { field: 'Mount.selinuxRelabel', given: { mount: { selinuxRelabel: true } }, gives: [volume, ['rbind', 'rprivate', 'rw']] },
-  {
-    field: 'Mount.selinuxRelabel',
-    given: { mount: { selinuxRelabel: true }, facts: { selinux: true } },
-    refused: ['unimplemented', 'check config.mounts[0].selinux_relabel: relabelling volumes for SELinux is not supported yet'],
-  },
   {
     field: 'Mount.uidMappings',
     given: { mount: { uidMappings: [{ hostId: 1, containerId: 0, length: 1 }] } },

@@ -27,7 +27,6 @@ export const exampleFacts: HostFacts = {
   architecture: 'amd64',
   kernel: { major: 6, minor: 1 },
   recursiveReadOnly: true,
-  selinux: false,
 };
 
 export interface Changes {
@@ -77,6 +76,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     hostDevices: [],
     localhostSeccomp: undefined,
     apparmor: undefined,
+    selinux: undefined,
     ...input,
   };
 }

@@ -25,7 +25,6 @@ export interface HostFacts {
   readonly kernel: KernelVersion;
   /** mount_setattr(2) is there, with which a runtime makes mounts read-only recursively. */
   readonly recursiveReadOnly: boolean;
-  readonly selinux: boolean;
 }
 
 export interface KernelVersion {
@@ -53,7 +52,6 @@ export function gatherHostFacts(): HostFacts {
     architecture: goArchitecture(arch()),
     kernel,
     recursiveReadOnly: isAtLeast(kernel, { major: 5, minor: 12 }),
-    selinux: existsSync('/sys/fs/selinux/enforce'),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ImageConfig } from './image-config.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
 import type { Identity } from './resolve-user.ts';
 import type { AppArmorState } from './with-apparmor.ts';
+import type { SelinuxState } from './with-selinux.ts';
 
 /** All that a container's config.json depends on, as plain values: the same input gives the same spec. */
 export interface SpecInput {
@@ -29,6 +30,8 @@ export interface SpecInput {
   readonly localhostSeccomp: string | undefined;
   /** Undefined on a node without AppArmor, or with it switched off in the configuration. */
   readonly apparmor: AppArmorState | undefined;
+  /** Undefined on a node without SELinux, or with it switched off in the configuration. */
+  readonly selinux: SelinuxState | undefined;
 }
 
 /** Namespace files to join. Absent means the host's, which is refused when the CRI asked for the pod's. */
