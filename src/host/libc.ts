@@ -36,6 +36,8 @@ const c_chroot = c.func('int chroot(const char*)');
 const c_mknod = c.func('int mknod(const char*, uint32_t, uint64_t)');
 const c_lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*, size_t, int)');
 const c_lgetxattr = c.func('long lgetxattr(const char*, const char*, void*, size_t)');
+const c_setxattr = c.func('int setxattr(const char*, const char*, const void*, size_t, int)');
+const c_getxattr = c.func('long getxattr(const char*, const char*, void*, size_t)');
 const c_ioctl = c.func('int ioctl(int, unsigned long, void*)');
 const c_socket = c.func('int socket(int, int, int)');
 const c_close = c.func('int close(int)');
@@ -139,6 +141,19 @@ export const libc = {
     const errno = koffi.errno();
     if (errno === constants.errno.ENODATA || errno === constants.errno.ENOTSUP) return undefined;
     throw new SyscallError('lgetxattr', errno, `${name} ${path}`);
+  },
+  /** Of what the path leads to, symlinks followed; on `/proc/self/fd/N` of exactly what that descriptor is, be it a symlink. */
+  setxattr(path: string, name: string, value: Uint8Array, flags: number): void {
+    check(c_setxattr(path, name, value, value.length, flags), 'setxattr', `${name} ${path}`);
+  },
+  /** As setxattr; undefined when it is not set. A value of more than 4 KiB fails with ERANGE. */
+  getxattr(path: string, name: string): Buffer | undefined {
+    const value = Buffer.alloc(4096);
+    const length = Number(c_getxattr(path, name, value, value.length));
+    if (length >= 0) return value.subarray(0, length);
+    const errno = koffi.errno();
+    if (errno === constants.errno.ENODATA) return undefined;
+    throw new SyscallError('getxattr', errno, `${name} ${path}`);
   },
   ioctl(fd: number, request: number, argument: Buffer): number {
     return check(c_ioctl(fd, request, argument), 'ioctl');

@@ -43,6 +43,10 @@ import { HookFolders } from '../part/hooks/hook-folders.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
 import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
+import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
+import { McsLevels } from '../part/lsm/mcs-levels.ts';
+import { hasSelinux, selinuxContexts } from '../part/lsm/selinux-contexts.ts';
+import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { describeCutLimits } from '../part/spec/ulimits.ts';
 import { Effects } from '../part/store/effects.ts';
@@ -77,6 +81,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   let defaults = await buildDefaults(config);
   const logCutLimits = (): void => describeCutLimits(defaults.container.ulimits, hostFacts.hardLimits).forEach((sentence) => log.info(sentence));
   logCutLimits();
+  const apparmor = apparmorOf(config.security);
+  if (apparmor?.shortcoming() !== undefined) log.warn(apparmor.shortcoming()!);
+  const selinux = selinuxOf(config.security, log);
   const layout = detectCgroups();
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
@@ -106,7 +113,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage, cdi, hooks,
+    ...oci, log, images, exitWatch, usage, cdi, hooks, apparmor, selinux,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -117,6 +124,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     ...oci, log, cni,
     records: podRecords,
     userNamespaces,
+    selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
     pausePath: config.runtime.pause,
     containers: new PodContainers(containerDeps),
     effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, cgroups, exitWatch }, id, effect) }) }),
@@ -165,6 +173,18 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 function cgroupDriver(setting: Config['cgroup']['driver'], layout: CgroupLayout): CgroupDriver {
   if (setting !== 'auto') return setting;
   return layout.mode === 'v2' && readFileSync('/proc/1/comm', 'utf8').trim() === 'systemd' ? 'systemd' : 'cgroupfs';
+}
+
+function apparmorOf({ disableApparmor, apparmorDefaultProfile: name }: Config['security']): AppArmor | undefined {
+  if (disableApparmor || !hasAppArmor()) return undefined;
+  return new AppArmor({ defaultProfile: name === 'built-in' ? undefined : name });
+}
+
+function selinuxOf({ disableSelinux }: Config['security'], log: Logger): SelinuxContexts | undefined {
+  if (disableSelinux || !hasSelinux()) return undefined;
+  const contexts = selinuxContexts();
+  if (contexts === undefined) log.warn('containers run without SELinux labels: its policy on this node has none for containers (install container-selinux)');
+  return contexts;
 }
 
 /** The writable layers together, as far as they were measured. */

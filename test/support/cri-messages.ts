@@ -26,7 +26,7 @@ export interface PodOptions {
   readonly config?: Partial<PodSandboxConfig>;
 }
 
-/** What the kubelet would send for a plain pod: own network and IPC, a PID namespace for each container. */
+/** What the kubelet would send for a plain pod that may have privileged containers: own network and IPC, a PID namespace for each container. */
 export function podConfig(options: PodOptions): PodSandboxConfig {
   const { name, namespace = 'default', uid = randomUUID(), attempt = 0, logDirectory = '', cgroupParent = '' } = options;
   return message(PodSandboxConfig, {
@@ -35,7 +35,7 @@ export function podConfig(options: PodOptions): PodSandboxConfig {
     logDirectory,
     linux: message(LinuxPodSandboxConfig, {
       cgroupParent,
-      securityContext: message(LinuxSandboxSecurityContext, { namespaceOptions: namespaceOptions(options.namespaces) }),
+      securityContext: message(LinuxSandboxSecurityContext, { namespaceOptions: namespaceOptions(options.namespaces), privileged: true }),
     }),
     ...options.config,
   });

@@ -296,6 +296,33 @@ export const schema = table('', {
     }),
   }),
 
+  security: table('How containers are confined.', {
+    disableApparmor: setting({
+      kind: truth,
+      default: false,
+      applies: 'restart',
+      about: 'Leaves AppArmor alone on a node that has it: containers run unconfined by it, and those that ask for a profile by name are refused.',
+    }),
+    apparmorDefaultProfile: setting({
+      kind: textLike('name', '"built-in" or the name of a loaded profile', /^[^\s\0]{1,255}$/),
+      default: 'built-in',
+      applies: 'restart',
+      about: "The AppArmor profile of containers that ask for the runtime's default or for none. `built-in` is gantry's own, which it loads itself; any other has to be loaded already.",
+    }),
+    disableSelinux: setting({
+      kind: truth,
+      default: false,
+      applies: 'restart',
+      about: 'Leaves SELinux alone on a node that has it: neither containers nor their files and volumes get labels.',
+    }),
+    selinuxCategories: setting({
+      kind: integer(2, 1024),
+      default: 1024,
+      applies: 'restart',
+      about: 'How many SELinux categories, from c0 on, pods are told apart by. Each pod has a pair of its own, so that 1024 are enough for 523,776 pods.',
+    }),
+  }),
+
   image: table('Pulling and unpacking images.', {
     maxParallelLayers: setting({
       kind: integer(1, 32),

@@ -1,5 +1,6 @@
-import { readFile } from 'node:fs/promises';
-import { failure, hasCode, isKind } from '../../base/errors.ts';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { failure, GantryError, hasCode } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
@@ -11,6 +12,8 @@ import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
 import { resolveUser } from '../../part/spec/resolve-user.ts';
 import type { Identity } from '../../part/spec/resolve-user.ts';
+import type { AppArmorState } from '../../part/spec/with-apparmor.ts';
+import { askedAppArmor } from '../../part/spec/with-apparmor.ts';
 import { withHooks } from '../../part/spec/with-hooks.ts';
 import { localhostSeccompPath } from '../../part/spec/with-seccomp.ts';
 import type { NamespacePaths } from '../../part/spec/spec-input.ts';
@@ -18,6 +21,7 @@ import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { handlerDefaults } from './node-defaults.ts';
+import { selinuxOf } from './pod-place.ts';
 import { containerState } from './container-state.ts';
 
 export interface BuiltSpec {
@@ -33,12 +37,13 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
   const defaults = deps.defaults();
   const handler = handlerDefaults(defaults, pod.handler);
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
-  const [identity, devices, allDevices, cdi, localhostSeccomp] = await Promise.all([
+  const [identity, devices, allDevices, cdi, localhostSeccomp, apparmor] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
     security?.privileged === true && handler.privilegedDevices === 'all' ? hostDevices() : [],
     deps.cdi.edits(requestedDevices(config)),
     readSeccompProfile(config),
+    apparmorFor(deps, config),
   ]);
   const spec = buildContainerSpec({
     podId: pod.id,
@@ -58,6 +63,8 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     hostDevices: allDevices,
     cdi,
     localhostSeccomp,
+    apparmor,
+    selinux: selinuxOf(deps.selinux, pod),
   });
   return { spec: withHooks(spec, await hooksOf(deps, { pod, config }, spec)), identity, cgroupsPath };
 }
@@ -93,14 +100,36 @@ function targetPidNamespace(deps: ContainerDeps, podId: string, targetId: string
   return `/proc/${target.process.pid}/ns/pid`;
 }
 
+/** The largest seccomp profile that is read; Docker's default one has 13 KB. */
+const maxProfileBytes = 1024 * 1024;
+
 /** A profile that the administrator put on the node; the kubelet sends its absolute path. */
 async function readSeccompProfile(config: ContainerConfig): Promise<string | undefined> {
   const path = localhostSeccompPath(config);
   if (path === undefined) return undefined;
   try {
-    return await inTime(readFile(path, 'utf8'), { act: 'read seccomp profile', path });
+    return await inTime(readProfile(path), { act: 'read seccomp profile', path });
   } catch (cause) {
-    if (isKind(cause, 'deadline-exceeded')) throw cause;
+    if (cause instanceof GantryError) throw cause;
     throw failure(hasCode(cause, 'ENOENT') ? 'failed-precondition' : 'internal', { act: 'read seccomp profile', object: path, cause });
   }
+}
+
+async function readProfile(path: string): Promise<string> {
+  const refusal = (why: string): Error => failure('failed-precondition', { act: 'read seccomp profile', object: path, why });
+  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK); // a FIFO would be waited for
+  const stat = await file.stat();
+  if (!stat.isFile()) throw refusal('it is not a regular file');
+  if (stat.size > maxProfileBytes) throw refusal(`it has ${stat.size} bytes; a profile has at most ${maxProfileBytes}`);
+  return await file.readFile('utf8');
+}
+
+/** Loads the default profile where it is wanted, and asks the kernel for its profiles where one is named. */
+async function apparmorFor({ apparmor }: ContainerDeps, config: ContainerConfig): Promise<AppArmorState | undefined> {
+  if (apparmor === undefined) return undefined;
+  const { kind } = askedAppArmor(config);
+  return {
+    defaultProfile: kind === 'runtime-default' ? await apparmor.defaultProfile() : undefined,
+    loaded: kind === 'localhost' ? await apparmor.loaded() : new Set(),
+  };
 }

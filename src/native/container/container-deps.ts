@@ -2,6 +2,8 @@
 import type { KeyedLock } from '../../base/keyed-lock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { SingleFlight } from '../../base/single-flight.ts';
+import type { AppArmor } from '../../part/lsm/apparmor.ts';
+import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
@@ -28,6 +30,10 @@ export interface ContainerDeps {
   readonly hostFacts: HostFacts;
   /** Those of the configuration in force: a reload changes them. */
   readonly defaults: () => NodeDefaults;
+  /** Undefined on a node without AppArmor, or with it switched off. */
+  readonly apparmor: AppArmor | undefined;
+  /** The policy's contexts for containers. Undefined on a node without SELinux, or with it switched off. */
+  readonly selinux: SelinuxContexts | undefined;
   readonly bootId: string;
   readonly conmonPath: string;
   /** Where conmon puts exit files. */

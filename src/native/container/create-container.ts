@@ -16,6 +16,7 @@ import type { CreatedProcesses } from './create-in-runtime.ts';
 import { duringOnce } from './during-once.ts';
 import { logPathOf } from './log-path.ts';
 import type { PodPlace } from './pod-place.ts';
+import { relabelVolumes } from './relabel-volumes.ts';
 import { prepareRootfs } from './prepare-rootfs.ts';
 import { watchContainer } from './watch-container.ts';
 import { resolveImage } from './resolve-image.ts';
@@ -75,6 +76,7 @@ async function make(deps: ContainerDeps, { id, pod, config, logPath, signal }: C
   const container: ContainerInTheMaking = { id, pod, config, image };
   await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
   const built = await ctx.stages.run('spec', () => buildSpec(deps, container));
+  await ctx.stages.run('relabel', () => relabelVolumes(deps, container, signal));
   const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath, signal }));
   await ctx.stages.run('record', () => record(deps, container, { built, logPath, process }));
 }

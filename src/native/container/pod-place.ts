@@ -1,6 +1,8 @@
 /** What a container needs to know of its pod. Containers never import pods: the pod floor hands this down. */
 import type { PodSandboxConfig } from '../../gen/cri.ts';
+import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { IdMappings } from '../../part/spec/id-mappings.ts';
+import type { SelinuxState } from '../../part/spec/with-selinux.ts';
 
 export interface PodPlace {
   readonly id: string;
@@ -20,4 +22,12 @@ export interface PodPlace {
   readonly hostnameFile: string;
   readonly hostname: string;
   readonly shm: string;
+  /** What keeps the pod's containers apart from other pods' (`s0:c1,c2`); undefined for a pod made without SELinux. */
+  readonly selinuxLevel: string | undefined;
+}
+
+/** What the labels of the pod's containers depend on; undefined where they have none. */
+export function selinuxOf(contexts: SelinuxContexts | undefined, pod: PodPlace): SelinuxState | undefined {
+  if (contexts === undefined) return undefined;
+  return { contexts, podLevel: pod.selinuxLevel ?? contexts.process.split(':').slice(3).join(':') };
 }

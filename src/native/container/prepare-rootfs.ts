@@ -4,7 +4,9 @@ import { letRootPass } from '../../host/files.ts';
 import { mountOverlay } from '../../part/snapshot/overlay.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
+import { selinuxLabels } from '../../part/spec/with-selinux.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { selinuxOf } from './pod-place.ts';
 import type { PodPlace } from './pod-place.ts';
 
 /**
@@ -15,8 +17,10 @@ import type { PodPlace } from './pod-place.ts';
 const privateMode = 0o700;
 
 /** Makes the bundle and the writable layer, and mounts the container's root over the image's layers. */
-export async function prepareRootfs(deps: ContainerDeps, { id, pod, image }: ContainerInTheMaking): Promise<void> {
+export async function prepareRootfs(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<void> {
   const paths = containerPaths(deps.roots, id);
+  const selinux = selinuxOf(deps.selinux, pod);
+  const label = selinux && selinuxLabels(config, pod.config, selinux).file;
   await deps.effects.make({ owner: id, kind: 'bundle', data: { path: paths.bundle } }, () => {
     mkdirSync(paths.bundle, { recursive: true, mode: privateMode });
     letRootPass(paths.bundle, pod.idMappings);
@@ -25,7 +29,7 @@ export async function prepareRootfs(deps: ContainerDeps, { id, pod, image }: Con
     mkdirSync(paths.writable, { recursive: true, mode: privateMode });
   });
   await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () => {
-    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: layersOf(pod, image.layers), ...rootOwner(pod) });
+    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: layersOf(pod, image.layers), ...rootOwner(pod), ...(label === undefined ? {} : { selinuxLabel: label }) });
   });
 }
 

@@ -4,6 +4,8 @@ import type { SingleFlight } from '../../base/single-flight.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Cni } from '../../part/cni/network.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
+import type { McsLevels } from '../../part/lsm/mcs-levels.ts';
+import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
@@ -22,6 +24,11 @@ export interface PodContainers {
   statsOf(podId: string): ContainerStats[];
 }
 
+export interface PodSelinux {
+  readonly contexts: SelinuxContexts;
+  readonly levels: McsLevels;
+}
+
 export interface PodDeps {
   readonly log: Logger;
   readonly roots: { readonly root: string; readonly state: string };
@@ -32,6 +39,8 @@ export interface PodDeps {
   readonly hostFacts: HostFacts;
   /** Those of the configuration in force: a reload changes them. */
   readonly defaults: () => NodeDefaults;
+  /** Undefined on a node without SELinux, or with it switched off. */
+  readonly selinux: PodSelinux | undefined;
   readonly containers: PodContainers;
   readonly bootId: string;
   readonly conmonPath: string;

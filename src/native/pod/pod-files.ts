@@ -9,6 +9,7 @@ import { hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 import { resolvConf } from './resolv-conf.ts';
+import { podFileLabel } from './selinux-level.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 
 /** What a /dev/shm holds when nobody says otherwise: Docker's figure, which programs have come to expect. */
@@ -18,6 +19,7 @@ const shmBytes = 64 * 1024 * 1024;
 export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<void> {
   const paths = podPaths(deps.roots.state, pod.id);
   const maps = podIdMappings(pod.config);
+  const label = podFileLabel(deps.selinux, pod.selinuxLevel);
   const nameservers = resolvConf(pod.config.dnsConfig, await nodeResolvConf());
   await deps.effects.make({ owner: pod.id, kind: 'pod-directory', data: { path: paths.directory } }, () => {
     // Closed to the node's users: a /dev/shm that everyone in the pod may write is in it.
@@ -27,11 +29,13 @@ export async function makeFiles(deps: PodDeps, pod: PodInTheMaking): Promise<voi
     writeFileSync(paths.resolvConf, nameservers, { mode: 0o644 });
     writeFileSync(paths.hostname, `${usesHostNetwork(pod.config) ? hostname() : hostnameOf(pod)}\n`, { mode: 0o644 });
     if (maps !== undefined) for (const path of [paths.resolvConf, paths.hostname]) chownSync(path, maps.uids.hostId, maps.gids.hostId);
+    if (label !== undefined) for (const file of [paths.resolvConf, paths.hostname]) libc.lsetxattr(file, 'security.selinux', Buffer.from(`${label}\0`), 0);
   });
   if (usesHostIpc(pod.config)) return;
   await deps.effects.make({ owner: pod.id, kind: 'shm', data: { path: paths.shm } }, () => {
     mkdirSync(paths.shm, { recursive: true, mode: 0o711 });
-    libc.mount('shm', paths.shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=1777,size=${shmBytes},uid=${maps?.uids.hostId ?? 0},gid=${maps?.gids.hostId ?? 0}`);
+    const owner = `uid=${maps?.uids.hostId ?? 0},gid=${maps?.gids.hostId ?? 0}`;
+    libc.mount('shm', paths.shm, 'tmpfs', MS_NOSUID | MS_NODEV | MS_NOEXEC, `mode=1777,size=${shmBytes},${owner}${label === undefined ? '' : `,context="${label}"`}`);
   });
 }
 

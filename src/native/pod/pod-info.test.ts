@@ -5,7 +5,7 @@ import { podInfo } from './pod-info.ts';
 import type { PodRecord } from './pod-record.ts';
 
 const record: PodRecord = {
-  id: 'a'.repeat(64), config: PodSandboxConfig.decode(new Uint8Array()), runtimeHandler: '', handler: 'crun', createdAt: 1n, ips: [],
+  id: 'a'.repeat(64), config: PodSandboxConfig.decode(new Uint8Array()), runtimeHandler: '', selinuxLevel: undefined, handler: 'crun', createdAt: 1n, ips: [],
   infra: { pid: 4321, startTime: 1 }, cgroupParent: '/pods', bootId: 'boot', stopped: false,
 };
 

@@ -32,6 +32,7 @@ function placeOf(record: PodRecord, stateDir: string, ready: boolean): PodPlace 
     hostname: usesHostNetwork(record.config) ? hostname() : hostnameOf(record),
     idMappings: podIdMappings(record.config),
     layersRoot: podIdMappings(record.config) === undefined ? undefined : paths.layers,
+    selinuxLevel: record.selinuxLevel,
     shm: usesHostIpc(record.config) ? '/dev/shm' : paths.shm,
   };
 }

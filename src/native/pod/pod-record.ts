@@ -16,6 +16,8 @@ export interface PodRecord {
   /** The process that holds the PID namespace, where its containers share one. */
   readonly infra: ProcessRef | undefined;
   readonly cgroupParent: string;
+  /** The SELinux level of its containers, no other pod's while this record is there; undefined when it was made without SELinux. */
+  readonly selinuxLevel: string | undefined;
   /** Pinned namespaces and an infra process mean nothing after a reboot. */
   readonly bootId: string;
   /** Set once by StopPodSandbox, before anything is taken away. */

@@ -11,6 +11,7 @@ import { makeNamespaces } from './pod-namespaces.ts';
 import { attachNetwork } from './pod-network.ts';
 import { startInfra } from './infra-process.ts';
 import { podKey, podName } from './pod-record.ts';
+import { selinuxLevel } from './selinux-level.ts';
 import type { PodRecord } from './pod-record.ts';
 import { podIdMappings } from './pod-state.ts';
 
@@ -24,6 +25,7 @@ export interface PodInTheMaking {
   readonly id: string;
   readonly config: PodSandboxConfig;
   readonly handler: string;
+  readonly selinuxLevel: string | undefined;
 }
 
 /**
@@ -38,7 +40,8 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);
     if (same !== undefined) return same.id;
-    const pod: PodInTheMaking = { id: newObjectId(), config: request.config, handler };
+    const id = newObjectId();
+    const pod: PodInTheMaking = { id, config: request.config, handler, selinuxLevel: selinuxLevel(deps.selinux, { id, config: request.config }) };
     deps.making.add(pod.id);
     try {
       await ctx.stages.run('files', () => makeFiles(deps, pod));
@@ -54,6 +57,7 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
       throw duringOnce(error, { act: 'run pod', object: podName(request.config) });
     } finally {
       deps.making.delete(pod.id);
+      deps.selinux?.levels.settle(pod.id);
     }
   });
 }
@@ -68,6 +72,7 @@ function record(deps: PodDeps, pod: PodInTheMaking, made: Pick<PodRecord, 'runti
     id: pod.id,
     config: pod.config,
     handler: pod.handler,
+    selinuxLevel: pod.selinuxLevel,
     createdAt: BigInt(Date.now()) * 1_000_000n,
     bootId: deps.bootId,
     stopped: false,

@@ -9,6 +9,7 @@ const said: readonly { stderr: string; sentence: string; kind: string }[] = [
   { stderr: 'executable file `nope` not found in $PATH: No such file or directory\n', sentence: 'executable file `nope` not found in $PATH: No such file or directory', kind: 'failed-precondition' },
   { stderr: runc('runc create failed: unable to start container process: exec: "nope": executable file not found in $PATH'), sentence: 'runc create failed: unable to start container process: exec: "nope": executable file not found in $PATH', kind: 'failed-precondition' },
   { stderr: runc('runc create failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory'), sentence: 'runc create failed: unable to start container process: exec: "/nope": stat /nope: no such file or directory', kind: 'failed-precondition' },
+  { stderr: runc('runc create failed: seccomp flags are not yet supported by runc'), sentence: 'runc create failed: seccomp flags are not yet supported by runc', kind: 'failed-precondition' },
   { stderr: 'open executable: Permission denied\n', sentence: 'open executable: Permission denied', kind: 'failed-precondition' },
   { stderr: 'make `/nonexist` private: No such file or directory\n', sentence: 'make `/nonexist` private: No such file or directory', kind: 'failed-precondition' },
   { stderr: 'error opening file `/run/gantry/oci/crun/x/status`: No such file or directory\n', sentence: 'error opening file `/run/gantry/oci/crun/x/status`: No such file or directory', kind: 'not-found' },

@@ -20,6 +20,7 @@ const kinds: readonly (readonly [RegExp, ErrorKind])[] = [
   [new RegExp(`${limitFile}(?:invalid argument|numerical result out of range)|(?:minimum|maximum) allowed cpu-shares`, 'i'), 'invalid-argument'],
   [new RegExp(`${limitFile}device or resource busy|unable to set memory limit to`, 'i'), 'failed-precondition'],
   [/not running|not in `?created|is not stopped|stopped container|has stopped|already running|already started|exec\.fifo/i, 'failed-precondition'],
+  [/seccomp|apparmor|selinux/i, 'failed-precondition'],
   [/no such (process|file|program)|executable file|not found|permission denied|operation not permitted|exec format error|not a directory/i, 'failed-precondition'],
 ];
 

@@ -3,6 +3,12 @@ import { test } from 'node:test';
 import { isKind } from '../../base/errors.ts';
 import { overlayOptions } from './overlay.ts';
 
+test('an SELinux label is quoted, for it has commas', () => {
+  const options = overlayOptions({ writableDir: '/w', mountpoint: '/m', layers: ['/l'], selinuxLabel: 'u:object_r:t:s0:c1,c2' });
+
+  assert.match(options, /,index=off,context="u:object_r:t:s0:c1,c2"$/);
+});
+
 test('layers stand topmost first, separators in paths are escaped', () => {
   const options = overlayOptions({ writableDir: '/r/c,1', mountpoint: '/m', layers: ['/l/2', '/l/a:b'] });
 

@@ -17,6 +17,8 @@ export interface OverlaySnapshot {
   readonly layers: readonly string[];
   /** Whose the root is when there is no layer to tell. Default: the node's root. */
   readonly rootOwner?: { readonly uid: number; readonly gid: number };
+  /** Every file of the tree has it, whatever its own label: layers are shared by containers of different labels. */
+  readonly selinuxLabel?: string;
 }
 
 /** mount(2) copies its options from one page. */
@@ -59,11 +61,16 @@ function makeUpper(path: string, { layers: [topmost], rootOwner = { uid: 0, gid:
 export function overlayOptions(snapshot: OverlaySnapshot): string {
   // An image without layers still needs one lower directory.
   const lower = snapshot.layers.length === 0 ? [join(snapshot.writableDir, 'empty')] : snapshot.layers;
-  const options = `lowerdir=${lower.map(escapePath).join(':')},upperdir=${escapePath(upperDir(snapshot))},workdir=${escapePath(join(snapshot.writableDir, 'work'))},index=off`;
+  const options = `lowerdir=${lower.map(escapePath).join(':')},upperdir=${escapePath(upperDir(snapshot))},workdir=${escapePath(join(snapshot.writableDir, 'work'))},index=off${selinuxContext(snapshot.selinuxLabel)}`;
   if (Buffer.byteLength(options) > maxOptionBytes) {
     throw failure('failed-precondition', { act: 'mount root filesystem', object: snapshot.mountpoint, why: `${lower.length} layers need ${Buffer.byteLength(options)} bytes of mount options, the kernel takes ${maxOptionBytes}: choose a shorter --root` });
   }
   return options;
+}
+
+// In quotes, for a label has commas.
+function selinuxContext(label: string | undefined): string {
+  return label === undefined ? '' : `,context="${label}"`;
 }
 
 // Colons separate layers, commas separate options, a backslash escapes either.

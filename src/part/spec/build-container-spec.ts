@@ -64,7 +64,7 @@ const steps: readonly SpecStep[] = [
  * this version does not do yet.
  */
 export function buildContainerSpec(input: SpecInput): OciSpec {
-  checkContainerConfig(input.config);
+  checkContainerConfig(input.config, input.podConfig);
   checkMinMemory(input.config.linux?.resources, input.handler);
   return steps.reduce((spec, step) => step(spec, input), emptySpec());
 }

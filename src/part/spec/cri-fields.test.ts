@@ -54,7 +54,11 @@ const namespace = (type: string) => (spec: OciSpec): unknown => spec.linux.names
 const variable = (name: string) => (spec: OciSpec): unknown => spec.process.env.find((entry) => entry.startsWith(`${name}=`));
 const env = (key: string, value: string | Buffer): Changes => ({ config: { envs: [{ key, value: Buffer.from(value) }] } });
 const capabilities = (change: Partial<Capability>): Changes => ({ security: { capabilities: { ...unset(Capability), ...change } } });
-const selinux = (change: Partial<SELinuxOption>): Changes => ({ facts: { selinux: true }, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
+const withSelinux: Changes = {
+  input: { selinux: { contexts: { process: 'system_u:system_r:container_t:s0', file: 'system_u:object_r:container_file_t:s0' }, podLevel: 's0:c7,c8' } },
+};
+const selinuxLabel = (spec: OciSpec): unknown => spec.process.selinuxLabel;
+const selinux = (change: Partial<SELinuxOption>): Changes => ({ ...withSelinux, security: { selinuxOptions: { ...unset(SELinuxOption), ...change } } });
 const profile = (profileType: number, localhostRef = ''): SecurityProfile => ({ profileType, localhostRef }) as SecurityProfile;
 const noEdits = { env: [], devices: [], mounts: [], hooks: [], additionalGids: [], intelRdt: undefined };
 const device = (change: Partial<Device>): Changes => ({ config: { devices: [{ ...unset(Device), containerPath: '/dev/in', hostPath: '/dev/zero', permissions: 'rw', ...change }] } });
@@ -67,6 +71,9 @@ const users = (change: Partial<IDMapping>): Changes => ({
   podNamespaces: { usernsOptions: userNamespace(change) },
   input: { namespaces: { network: '/n', ipc: '/i', uts: '/u', user: '/run/pods/1/user' } },
 });
+
+const withProfiles: Changes = { input: { apparmor: { defaultProfile: 'the-default', loaded: new Set(['the-default', 'shop']) } } };
+const apparmorProfile = (spec: OciSpec): unknown => spec.process.apparmorProfile;
 
 const fourteen = [
   'CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_FSETID', 'CAP_KILL', 'CAP_SETGID', 'CAP_SETUID', 'CAP_SETPCAP', 'CAP_NET_BIND_SERVICE', 'CAP_NET_RAW',
@@ -241,6 +248,12 @@ const rows: readonly (Row | Refusal)[] = [
       (spec) => [spec.process.capabilities.effective, spec.linux.maskedPaths, spec.linux.readonlyPaths, spec.linux.seccomp, spec.linux.resources.devices, spec.mounts.find((mount) => mount.type === 'sysfs')?.options],
       [['CAP_CHOWN', 'CAP_SYS_ADMIN'], [], [], undefined, [{ allow: true, access: 'rwm' }], ['nosuid', 'noexec', 'nodev', 'rw']],
     ],
+  },
+
+  {
+    field: 'LinuxContainerSecurityContext.privileged',
+    given: { security: { privileged: true }, input: { podConfig: { ...exampleInput().podConfig, linux: undefined } } },
+    refused: ['invalid-argument', `check ${security}.privileged: the pod's own security context is not privileged`],
   },
 
   // In which namespaces
@@ -450,29 +463,33 @@ const rows: readonly (Row | Refusal)[] = [
     given: { security: { seccompProfilePath: 'strict' } },
     refused: ['invalid-argument', `check ${security}.seccomp_profile_path: "strict" is none of runtime/default, unconfined and localhost/<profile>`],
   },
-  {
-    field: 'LinuxContainerSecurityContext.apparmor',
-    given: { facts: { apparmor: true }, security: { apparmor: profile(ProfileType.Localhost, 'shop') } },
-    gives: [(spec) => spec.process.apparmorProfile, 'shop'],
-  },
-  {
-    field: 'LinuxContainerSecurityContext.apparmor',
-    given: { security: { apparmor: profile(ProfileType.RuntimeDefault) } },
-    gives: [(spec) => spec.process.apparmorProfile, undefined],
-  },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: withProfiles, gives: [apparmorProfile, 'the-default'] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.RuntimeDefault) } }, gives: [apparmorProfile, 'the-default'] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.Unconfined) } }, gives: [apparmorProfile, undefined] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.Localhost, 'shop') } }, gives: [apparmorProfile, 'shop'] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { ...withProfiles, security: { apparmor: profile(ProfileType.Localhost, 'shop'), privileged: true } }, gives: [apparmorProfile, undefined] },
+  { field: 'LinuxContainerSecurityContext.apparmor', given: { security: { apparmor: profile(ProfileType.RuntimeDefault) } }, gives: [apparmorProfile, undefined] },
   {
     field: 'LinuxContainerSecurityContext.apparmor',
     given: { security: { apparmor: profile(ProfileType.Localhost, 'shop') } },
     refused: ['failed-precondition', 'confine with AppArmor profile "shop": AppArmor is not enabled on this node'],
   },
   {
+    field: 'LinuxContainerSecurityContext.apparmor',
+    given: { ...withProfiles, security: { apparmor: profile(ProfileType.Localhost, 'shoe') } },
+    refused: ['failed-precondition', 'confine with AppArmor profile "shoe": it is not loaded on this node; load it with apparmor_parser'],
+  },
+  { field: 'LinuxContainerSecurityContext.apparmorProfile', given: { ...withProfiles, security: { apparmorProfile: 'localhost/shop' } }, gives: [apparmorProfile, 'shop'] },
+  { field: 'LinuxContainerSecurityContext.apparmorProfile', given: { ...withProfiles, security: { apparmorProfile: 'unconfined' } }, gives: [apparmorProfile, undefined] },
+  { field: 'LinuxContainerSecurityContext.apparmorProfile', given: { ...withProfiles, security: { apparmorProfile: 'runtime/default' } }, gives: [apparmorProfile, 'the-default'] },
+  {
     field: 'LinuxContainerSecurityContext.apparmorProfile',
-    given: { facts: { apparmor: true }, security: { apparmorProfile: 'localhost/shop' } },
-    gives: [(spec) => spec.process.apparmorProfile, 'shop'],
+    given: { ...withProfiles, security: { apparmorProfile: 'unconfined', apparmor: profile(ProfileType.RuntimeDefault) } },
+    gives: [apparmorProfile, 'the-default'],
   },
   {
     field: 'LinuxContainerSecurityContext.apparmorProfile',
-    given: { facts: { apparmor: true }, security: { apparmorProfile: 'localhost/a b' } },
+    given: { ...withProfiles, security: { apparmorProfile: 'localhost/a b' } },
     refused: ['invalid-argument', `check ${security}.apparmor_profile: "a b" is no name of an AppArmor profile`],
   },
   {
@@ -480,15 +497,34 @@ const rows: readonly (Row | Refusal)[] = [
     given: { security: { selinuxOptions: { ...unset(SELinuxOption), type: 'spc_t' } } },
     gives: [(spec) => spec.process.selinuxLabel, undefined],
   },
-  { field: 'SELinuxOption.user', given: selinux({ user: 'u' }), gives: [(spec) => spec.process.selinuxLabel, 'u:system_r:container_t:s0'] },
-  { field: 'SELinuxOption.role', given: selinux({ role: 'r' }), gives: [(spec) => spec.process.selinuxLabel, 'system_u:r:container_t:s0'] },
-  { field: 'SELinuxOption.type', given: selinux({ type: 't' }), gives: [(spec) => spec.process.selinuxLabel, 'system_u:system_r:t:s0'] },
+  {
+    field: 'LinuxContainerSecurityContext.selinuxOptions',
+    given: withSelinux,
+    gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], ['system_u:system_r:container_t:s0:c7,c8', 'system_u:object_r:container_file_t:s0:c7,c8']],
+  },
+  {
+    field: 'LinuxContainerSecurityContext.selinuxOptions',
+    given: { ...withSelinux, security: { privileged: true } },
+    gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], [undefined, 'system_u:object_r:container_file_t:s0:c7,c8']],
+  },
+  { field: 'SELinuxOption.user', given: selinux({ user: 'u' }), gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], ['u:system_r:container_t:s0:c7,c8', 'u:object_r:container_file_t:s0:c7,c8']] },
+  { field: 'SELinuxOption.role', given: selinux({ role: 'r' }), gives: [selinuxLabel, 'system_u:r:container_t:s0:c7,c8'] },
+  { field: 'SELinuxOption.type', given: selinux({ type: 'spc_t' }), gives: [selinuxLabel, 'system_u:system_r:spc_t:s0:c7,c8'] },
   {
     field: 'SELinuxOption.type',
     given: selinux({ type: 't:s0' }),
     refused: ['invalid-argument', `check ${security}.selinux_options.type: "t:s0" is no part of an SELinux label`],
   },
-  { field: 'SELinuxOption.level', given: selinux({ level: 's0:c1,c2' }), gives: [(spec) => spec.linux.mountLabel, 'system_u:object_r:container_file_t:s0:c1,c2'] },
+  {
+    field: 'SELinuxOption.level',
+    given: selinux({ level: 's0:c1,c2' }),
+    gives: [(spec) => [selinuxLabel(spec), spec.linux.mountLabel], ['system_u:system_r:container_t:s0:c1,c2', 'system_u:object_r:container_file_t:s0:c1,c2']],
+  },
+  {
+    field: 'SELinuxOption.level',
+    given: selinux({ level: 's0,context="x"' }),
+    refused: ['invalid-argument', `check ${security}.selinux_options.level: "s0,context=\\"x\\"" is no part of an SELinux label`],
+  },
 
   // With which files
   {
@@ -545,11 +581,6 @@ const rows: readonly (Row | Refusal)[] = [
     refused: ['invalid-argument', 'check config.mounts[0].propagation: 5 is not a value that this version knows'],
   },
   { field: 'Mount.selinuxRelabel', given: { mount: { selinuxRelabel: true } }, gives: [volume, ['rbind', 'rprivate', 'rw']] },
-  {
-    field: 'Mount.selinuxRelabel',
-    given: { mount: { selinuxRelabel: true }, facts: { selinux: true } },
-    refused: ['unimplemented', 'check config.mounts[0].selinux_relabel: relabelling volumes for SELinux is not supported yet'],
-  },
   {
     field: 'Mount.uidMappings',
     given: { ...users({}), mount: { uidMappings: [idMapping({})], gidMappings: [idMapping({ hostId: 7 })] } },

@@ -78,9 +78,7 @@ const systemVAndPosixIpc = [
   'msgget', 'msgrcv', 'msgsnd', 'semctl', 'semget', 'semop', 'semtimedop', 'semtimedop_time64', 'shmat', 'shmctl', 'shmdt', 'shmget',
 ];
 
-const confiningOneself = [
-  'landlock_add_rule', 'landlock_create_ruleset', 'landlock_restrict_self', 'lsm_get_self_attr', 'lsm_list_modules', 'lsm_set_self_attr', 'seccomp',
-];
+const confiningOneself = ['landlock_add_rule', 'landlock_create_ruleset', 'landlock_restrict_self', 'seccomp'];
 
 const theMachine = ['getrandom', 'sysinfo', 'uname'];
 
@@ -116,7 +114,8 @@ const ofCapabilities = [
   allow(['open_by_handle_at'], { includes: { caps: ['CAP_DAC_READ_SEARCH'] } }),
   allow(
     [
-      'bpf', 'clone', 'clone3', 'fanotify_init', 'fsconfig', 'fsmount', 'fsopen', 'fspick', 'lookup_dcookie', 'mount', 'mount_setattr', 'move_mount', 'open_tree',
+      'bpf', 'clone', 'clone3', 'fanotify_init', 'fsconfig', 'fsmount', 'fsopen', 'fspick', 'lookup_dcookie', 'lsm_get_self_attr',
+      'lsm_list_modules', 'lsm_set_self_attr', 'mount', 'mount_setattr', 'move_mount', 'open_tree',
       'perf_event_open', 'quotactl', 'quotactl_fd', 'setdomainname', 'sethostname', 'setns', 'syslog', 'umount', 'umount2', 'unshare',
     ],
     { includes: { caps: ['CAP_SYS_ADMIN'] } },

@@ -29,8 +29,6 @@ export const exampleFacts: HostFacts = {
   architecture: 'amd64',
   kernel: { major: 6, minor: 1 },
   recursiveReadOnly: true,
-  apparmor: false,
-  selinux: false,
 };
 
 export const exampleDefaults: ContainerDefaults = {
@@ -82,7 +80,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
       metadata: { name: 'shop', namespace: 'default', uid: '1234', attempt: 0 },
       linux: {
         ...unset(LinuxPodSandboxConfig),
-        securityContext: { ...unset(LinuxSandboxSecurityContext), namespaceOptions: { ...unset(NamespaceOption), pid: 1, ...podNamespaces } },
+        securityContext: { ...unset(LinuxSandboxSecurityContext), privileged: true, namespaceOptions: { ...unset(NamespaceOption), pid: 1, ...podNamespaces } },
       },
     },
     image: {},
@@ -99,6 +97,8 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     hostDevices: [],
     cdi: [],
     localhostSeccomp: undefined,
+    apparmor: undefined,
+    selinux: undefined,
     ...input,
   };
 }

@@ -28,8 +28,6 @@ export interface HostFacts {
   readonly kernel: KernelVersion;
   /** mount_setattr(2) is there, with which a runtime makes mounts read-only recursively. */
   readonly recursiveReadOnly: boolean;
-  readonly apparmor: boolean;
-  readonly selinux: boolean;
 }
 
 export interface KernelVersion {
@@ -56,8 +54,6 @@ export function gatherHostFacts(): HostFacts {
     architecture: goArchitecture(arch()),
     kernel,
     recursiveReadOnly: isAtLeast(kernel, { major: 5, minor: 12 }),
-    apparmor: readIfThere('/sys/module/apparmor/parameters/enabled').startsWith('Y'),
-    selinux: existsSync('/sys/fs/selinux/enforce'),
   };
 }
 

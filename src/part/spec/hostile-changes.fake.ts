@@ -73,11 +73,12 @@ export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
       },
       { requiredKeys: [] },
     ),
-    facts: fc.record({ apparmor: fc.boolean(), selinux: fc.boolean() }),
     input: fc.record(
       {
         image: fc.record({ Env: texts('A=1', 'B'), Entrypoint: texts('/e'), Cmd: texts('c'), WorkingDir: absolute }, { requiredKeys: [] }),
         hostname: text('shop'),
+        selinux: fc.constantFrom(undefined, { contexts: { process: 'u:r:p_t:s0', file: 'u:object_r:f_t:s0' }, podLevel: 's0:c1,c2' }),
+        apparmor: fc.constantFrom(undefined, { defaultProfile: 'd', loaded: new Set(['shop']) }),
         localhostSeccomp: text('{"defaultAction":"SCMP_ACT_LOG"}', '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["a"],"action":"SCMP_ACT_TRAP"}]}', '[]'),
       },
       { requiredKeys: [] },

@@ -65,6 +65,8 @@ const seccomp = record(
     defaultErrnoRet: uint32,
     architectures: list({ type: 'string', pattern: '^SCMP_ARCH_[A-Z0-9_]+$' }),
     flags: texts,
+    listenerPath: text,
+    listenerMetadata: text,
     syscalls: list(
       record(
         { names: { ...texts, minItems: 1 }, action: seccompAction },

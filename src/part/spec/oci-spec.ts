@@ -169,6 +169,8 @@ export interface OciSeccomp {
   readonly defaultErrnoRet?: number;
   readonly architectures: readonly string[];
   readonly flags?: readonly string[];
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
   readonly syscalls: readonly OciSyscall[];
 }
 

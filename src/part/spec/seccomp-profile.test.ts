@@ -25,7 +25,8 @@ test('the default filter lets ordinary calls through and answers the rest with E
   assert.deepEqual(defaultRules('openat'), allowed);
   assert.deepEqual(defaultRules('io_uring_setup'), []);
   assert.deepEqual(defaultRules('keyctl'), []);
-  assert.deepEqual(defaultRules('userfaultfd'), []);
+  for (const name of ['futex_wait', 'map_shadow_stack', 'mseal', 'statmount', 'listmount', 'setxattrat', 'cachestat', 'fchmodat2', 'uretprobe']) assert.deepEqual(defaultRules(name), allowed, name);
+  for (const name of ['userfaultfd', 'add_key', 'io_uring_enter', 'io_uring_register', 'kexec_load', 'swapon', 'pivot_root', 'open_tree_attr', 'vm86']) assert.deepEqual(defaultRules(name), [], name);
   assert.equal(compileSeccomp(defaultSeccompProfile, target).defaultAction, 'SCMP_ACT_ERRNO');
 });
 
@@ -42,6 +43,7 @@ test('the default filter lets through what a capability is for, and only then', 
     ['init_module', 'CAP_SYS_MODULE'],
     ['settimeofday', 'CAP_SYS_TIME'],
     ['bpf', 'CAP_BPF'],
+    ['lsm_list_modules', 'CAP_SYS_ADMIN'],
     ['open_by_handle_at', 'CAP_DAC_READ_SEARCH'],
   ] as const) {
     assert.deepEqual(defaultRules(name), [], name);
@@ -149,7 +151,10 @@ test('a profile that is wrong is refused where it is wrong', () => {
     [{ ...base, architectures: ['x86'] }, 'architectures[0] is not valid: "x86"'],
     [{ ...base, syscalls: {} }, 'syscalls is not a list'],
     [withRule({ names: undefined }), 'syscalls[0].names is not a list'],
-    [withRule({ action: 'SCMP_ACT_NOTIFY' }), 'syscalls[0].action is not valid: "SCMP_ACT_NOTIFY"'],
+    [withRule({ action: 'SCMP_ACT_NOTIFY' }), 'syscalls[0].action is SCMP_ACT_NOTIFY, which needs listenerPath'],
+    [{ ...withRule({ action: 'SCMP_ACT_NOTIFY' }), listenerPath: 'agent.sock' }, 'listenerPath is not valid: "agent.sock"'],
+    [{ defaultAction: 'SCMP_ACT_NOTIFY', listenerPath: '/agent.sock' }, 'defaultAction is not valid: "SCMP_ACT_NOTIFY"'],
+    [{ ...base, flags: ['SECCOMP_FILTER_FLAG_NEW_LISTENER'] }, 'flags[0] is not valid: "SECCOMP_FILTER_FLAG_NEW_LISTENER"'],
     [withRule({ args: [{ ...argument, index: 6 }] }), 'syscalls[0].args[0].index is not a number from 0 to 5'],
     [withRule({ args: [{ ...argument, value: -1 }] }), 'syscalls[0].args[0].value is not a number of 64 bits'],
     [withRule({ args: [{ ...argument, op: 'EQ' }] }), 'syscalls[0].args[0].op is not valid: "EQ"'],
@@ -157,7 +162,20 @@ test('a profile that is wrong is refused where it is wrong', () => {
   ] as const) {
     assert.throws(() => parseSeccompProfile(JSON.stringify(profile), '/p.json'), { kind: 'failed-precondition', message: `read seccomp profile /p.json: ${why}` });
   }
-  assert.throws(() => parseSeccompProfile('{', '/p.json'), { kind: 'failed-precondition' });
+});
+
+test('a file that is no JSON is refused with its name and the place in it', () => {
+  assert.throws(() => parseSeccompProfile('{\n  "defaultAction" "SCMP_ACT_LOG"}', '/p.json'), { kind: 'failed-precondition', message: /^read seccomp profile \/p\.json: .*\(line 2 column 19\)/ });
+});
+
+test('a filter that asks a listener carries its socket, and every flag of the specification passes', () => {
+  const flags = ['TSYNC', 'LOG', 'SPEC_ALLOW', 'WAIT_KILLABLE_RECV'].map((name) => `SECCOMP_FILTER_FLAG_${name}`);
+  const profile = {
+    defaultAction: 'SCMP_ACT_ALLOW', flags, listenerPath: '/run/agent.sock', listenerMetadata: 'shop',
+    syscalls: [{ names: ['mkdir'], action: 'SCMP_ACT_NOTIFY' }],
+  };
+
+  assert.deepEqual(compileSeccomp(parseSeccompProfile(JSON.stringify(profile), '/p'), target), { ...profile, architectures: [] });
 });
 
 test('any JSON is a profile or is refused', () => {

@@ -11,6 +11,9 @@ export interface SeccompProfile {
   readonly defaultAction: string;
   readonly defaultErrnoRet?: number;
   readonly flags?: readonly string[];
+  /** The socket of the program that answers SCMP_ACT_NOTIFY, and what it is told of the container. */
+  readonly listenerPath?: string;
+  readonly listenerMetadata?: string;
   readonly architectures?: readonly string[];
   readonly archMap?: readonly SeccompArchitecture[];
   readonly syscalls: readonly SeccompRule[];
@@ -62,6 +65,8 @@ export function compileSeccomp(profile: SeccompProfile, target: SeccompTarget): 
     ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }),
     architectures: profile.architectures === undefined ? mapped(profile.archMap ?? [], target.architecture) : [...profile.architectures],
     ...(profile.flags === undefined ? {} : { flags: [...profile.flags] }),
+    ...(profile.listenerPath === undefined ? {} : { listenerPath: profile.listenerPath }),
+    ...(profile.listenerMetadata === undefined ? {} : { listenerMetadata: profile.listenerMetadata }),
     syscalls: profile.syscalls.filter((rule) => counts(rule, target)).map(ociSyscall),
   };
 }
@@ -101,7 +106,7 @@ function ociSyscall({ names, action, errnoRet, args }: SeccompRule): OciSyscall 
 
 /**
  * Reads a profile file of the node (Localhost). Unknown properties are passed over; what is known and wrong is failed-precondition naming where,
- * because a filter that is not the one somebody wrote must not be used. Filters that ask a listener (SCMP_ACT_NOTIFY) are refused: there is none.
+ * because a filter that is not the one somebody wrote must not be used. A flag that the runtime does not know is refused by the runtime.
  */
 export function parseSeccompProfile(text: string, path: string): SeccompProfile {
   try {
@@ -120,22 +125,31 @@ function parseExactly(text: string): unknown {
   return JSON.parse(text, exact as unknown as Reviver); // the third parameter is younger than TypeScript's library
 }
 
-const action = /^SCMP_ACT_(KILL|KILL_PROCESS|KILL_THREAD|TRAP|ERRNO|TRACE|ALLOW|LOG)$/;
+// A listener is asked about single calls: as the default action it would be asked about those that the runtime itself makes to reach it.
+const defaultAction = /^SCMP_ACT_(KILL|KILL_PROCESS|KILL_THREAD|TRAP|ERRNO|TRACE|ALLOW|LOG)$/;
+const action = /^SCMP_ACT_(KILL|KILL_PROCESS|KILL_THREAD|TRAP|ERRNO|TRACE|ALLOW|LOG|NOTIFY)$/;
 const operator = /^SCMP_CMP_(NE|LT|LE|EQ|GE|GT|MASKED_EQ)$/;
 const architectureName = /^SCMP_ARCH_[A-Z0-9_]+$/;
-const flagName = /^SECCOMP_FILTER_FLAG_[A-Z_]+$/;
+// runtime-spec, config-linux.md "Seccomp".
+const flagName = /^SECCOMP_FILTER_FLAG_(TSYNC|LOG|SPEC_ALLOW|WAIT_KILLABLE_RECV)$/;
+const socketPath = /^\/[^\0]{1,106}$/;
 const syscallName = /^[a-zA-Z0-9_]+$/;
 const anyText = /^/;
 
 function profileOf(value: unknown): SeccompProfile {
   const profile = recordAt('profile', value);
+  const syscalls = listAt('syscalls', profile['syscalls'] ?? []).map(ruleOf);
+  const asking = syscalls.findIndex((rule) => rule.action === 'SCMP_ACT_NOTIFY');
+  if (asking >= 0 && typeof profile['listenerPath'] !== 'string') throw new Error(`syscalls[${asking}].action is SCMP_ACT_NOTIFY, which needs listenerPath`);
   return {
-    defaultAction: textAt('defaultAction', profile['defaultAction'], action),
+    defaultAction: textAt('defaultAction', profile['defaultAction'], defaultAction),
     ...optional('defaultErrnoRet', profile, errnoAt),
     ...optional('flags', profile, (where, flags) => textsAt(where, flags, flagName)),
     ...optional('architectures', profile, (where, names) => textsAt(where, names, architectureName)),
     ...optional('archMap', profile, (where, entries) => listAt(where, entries).map(archMapEntryOf)),
-    syscalls: listAt('syscalls', profile['syscalls'] ?? []).map(ruleOf),
+    ...optional('listenerPath', profile, (where, path) => textAt(where, path, socketPath)),
+    ...optional('listenerMetadata', profile, (where, text) => textAt(where, text, anyText)),
+    syscalls,
   };
 }
 

@@ -5,6 +5,8 @@ import type { HostFacts } from './host-facts.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
 import type { Identity } from './resolve-user.ts';
+import type { AppArmorState } from './with-apparmor.ts';
+import type { SelinuxState } from './with-selinux.ts';
 
 /** All that a container's config.json depends on, as plain values: the same input gives the same spec. */
 export interface SpecInput {
@@ -33,6 +35,10 @@ export interface SpecInput {
   readonly cdi: readonly ContainerEdits[];
   /** The content of the file that localhostSeccompPath names, when it names one. */
   readonly localhostSeccomp: string | undefined;
+  /** Undefined on a node without AppArmor, or with it switched off in the configuration. */
+  readonly apparmor: AppArmorState | undefined;
+  /** Undefined on a node without SELinux, or with it switched off in the configuration. */
+  readonly selinux: SelinuxState | undefined;
 }
 
 /** Namespace files to join. Absent means the host's, which is refused when the CRI asked for the pod's. */

@@ -16,10 +16,10 @@ const allowedOptions = new Set(['noexec', 'nodev', 'nosuid']);
 
 /**
  * A CRI mount as a bind mount. A symlink as host path is followed by mount(2) itself, and a host path that does not exist fails in
- * the runtime. `selinux_relabel` is without effect where SELinux is off.
+ * the runtime. `selinux_relabel` is done before (native/container/relabel-volumes.ts).
  */
 export function volumeMount(mount: Mount, field: string, facts: HostFacts): OciMount {
-  refuseUnsupported(mount, field, facts);
+  refuseUnsupported(mount, field);
   const destination = checkAbsolutePath(`${field}.container_path`, mount.containerPath);
   if (destination === '/') throw badField(`${field}.container_path`, 'the root itself cannot be mounted over');
   const source = checkAbsolutePath(`${field}.host_path`, mount.hostPath);
@@ -63,8 +63,7 @@ function extraOptions({ mountOptions }: Mount, field: string): string[] {
   return [...new Set(mountOptions)];
 }
 
-function refuseUnsupported(mount: Mount, field: string, facts: HostFacts): void {
+function refuseUnsupported(mount: Mount, field: string): void {
   if (mount.image !== undefined) throw unsupportedField(`${field}.image`, 'image volumes are not supported yet');
   if (mount.imageSubPath !== '') throw badField(`${field}.image_sub_path`, 'it needs image');
-  if (mount.selinuxRelabel && facts.selinux) throw unsupportedField(`${field}.selinux_relabel`, 'relabelling volumes for SELinux is not supported yet');
 }

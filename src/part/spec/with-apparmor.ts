@@ -1,25 +1,44 @@
 import { failure } from '../../base/errors.ts';
-import type { LinuxContainerSecurityContext } from '../../gen/cri.ts';
+import type { ContainerConfig } from '../../gen/cri.ts';
 import type { SpecStep } from './build-container-spec.ts';
 import { badField, quote, securityContextField } from './check-field.ts';
 import { effectiveProfile } from './effective-profile.ts';
+import type { Profile } from './effective-profile.ts';
+
+/** What of AppArmor a container's spec depends on; gathered for what askedAppArmor says. */
+export interface AppArmorState {
+  /** The loaded profile for RuntimeDefault; undefined where the node has none. */
+  readonly defaultProfile: string | undefined;
+  /** The names of the profiles that the kernel has, for Localhost. */
+  readonly loaded: ReadonlySet<string>;
+}
 
 /**
- * The AppArmor profile that the node's administrator loaded and the pod names (Localhost). RuntimeDefault and Unconfined are no profile.
- * A profile asked for on a node without AppArmor is failed-precondition: running unconfined instead would be a lie.
+ * The AppArmor profile: the default one (RuntimeDefault, or nothing said), one that the node's administrator loaded (Localhost), or none
+ * (Unconfined, or privileged). On a node without AppArmor the default is without effect, but a profile asked for by name that cannot be applied
+ * is failed-precondition: running unconfined instead would be a lie.
  */
-export const withAppArmor: SpecStep = (spec, { config, facts }) => {
-  const context = config.linux?.securityContext;
-  const profile = context === undefined || context.privileged ? undefined : localhostProfile(context);
-  if (profile === undefined) return spec;
-  if (!facts.apparmor) throw failure('failed-precondition', { act: 'confine with AppArmor profile', object: quote(profile), why: 'AppArmor is not enabled on this node' });
-  return { ...spec, process: { ...spec.process, apparmorProfile: profile } };
+export const withAppArmor: SpecStep = (spec, { config, apparmor }) => {
+  const asked = askedAppArmor(config);
+  const profile = asked.kind === 'localhost' ? loaded(asked.reference, apparmor) : asked.kind === 'runtime-default' ? apparmor?.defaultProfile : undefined;
+  return profile === undefined ? spec : { ...spec, process: { ...spec.process, apparmorProfile: profile } };
 };
 
-function localhostProfile(context: LinuxContainerSecurityContext): string | undefined {
-  const asked = effectiveProfile({ field: `${securityContextField}.apparmor`, value: context.apparmor, oldField: `${securityContextField}.apparmor_profile`, oldValue: context.apparmorProfile });
-  if (asked?.kind !== 'localhost') return undefined;
+/** What a container asks for; the CRI takes nothing said for RuntimeDefault, and confines no privileged container. */
+export function askedAppArmor(config: ContainerConfig): Profile {
+  const context = config.linux?.securityContext;
+  if (context?.privileged) return { kind: 'unconfined' };
+  const field = `${securityContextField}.apparmor`;
+  const oldField = `${securityContextField}.apparmor_profile`;
+  const asked = effectiveProfile({ field, value: context?.apparmor, oldField, oldValue: context?.apparmorProfile ?? '' });
   // The name is written to /proc/self/attr/exec, where white space ends it and `//&` stacks profiles.
-  if (!/^[^\s\0]{1,4000}$/.test(asked.reference)) throw badField(asked.field, `${quote(asked.reference)} is no name of an AppArmor profile`);
-  return asked.reference;
+  if (asked?.kind === 'localhost' && !/^[^\s\0]{1,4000}$/.test(asked.reference)) throw badField(asked.field, `${quote(asked.reference)} is no name of an AppArmor profile`);
+  return asked ?? { kind: 'runtime-default' };
+}
+
+function loaded(profile: string, apparmor: AppArmorState | undefined): string {
+  const refusal = (why: string): Error => failure('failed-precondition', { act: 'confine with AppArmor profile', object: quote(profile), why });
+  if (apparmor === undefined) throw refusal('AppArmor is not enabled on this node');
+  if (!apparmor.loaded.has(profile)) throw refusal('it is not loaded on this node; load it with apparmor_parser');
+  return profile;
 }

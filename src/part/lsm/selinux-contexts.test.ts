@@ -1,0 +1,13 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseSelinuxContexts } from './selinux-contexts.ts';
+
+test("the contexts of containers are read from the policy's file", () => {
+  const text = '# for containers\nprocess = "system_u:system_r:container_t:s0"\ncontent="system_u:object_r:virt_var_lib_t:s0"\n  file="system_u:object_r:container_file_t:s0:c0.c3"\nro_file = "x"\n';
+
+  assert.deepEqual(parseSelinuxContexts(text), { process: 'system_u:system_r:container_t:s0', file: 'system_u:object_r:container_file_t:s0:c0.c3' });
+});
+
+test('a file without both contexts, or with half a context, is none', () => {
+  for (const text of ['', 'process = "a:b:c:s0"\n', 'process = "a:b:c:s0"\nfile = "a:b:c"\n', 'process = "a:b:c:s0"\nro_file = "a:b:c:s0"\n']) assert.equal(parseSelinuxContexts(text), undefined, text);
+});
