@@ -62,6 +62,7 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
     const failed = of.tests - of.passed - of.skipped - of.todo;
     print(`${failed === 0 ? 'ok    ' : 'FAILED'} ${path.relative(repository, file)}  ${of.passed} passed${failed === 0 ? '' : `, ${failed} failed`}, ${(ms / 1000).toFixed(1)} s`);
     if (failed > 0) print((story.get(file) ?? []).join('').trimEnd().replace(/^/gm, '    '));
+    story.delete(file);
   });
   stream.resume();
   await new Promise<void>((resolve) => {
@@ -69,6 +70,7 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
     stream.once('close', resolve);
     stream.once('error', () => resolve());
   });
+  for (const [file, texts] of story) print(`FAILED ${path.relative(repository, file)}  before its first test\n${texts.join('').trimEnd().replace(/^/gm, '    ')}`);
   if (signal.aborted) counts.failed++;
   return counts;
 }

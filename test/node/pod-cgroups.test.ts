@@ -24,7 +24,7 @@ function foldersOf(cgroup: string): string[] {
 }
 
 test('a container is in the cgroup that was named for its pod, in every hierarchy', async () => {
-  const cgroupParent = `${node.daemon.cgroupParent}/pod1`;
+  const cgroupParent = node.daemon.podCgroup('pod1');
   const pod = await node.runPod({ cgroupParent });
 
   const id = await node.runContainer(pod);
@@ -33,7 +33,7 @@ test('a container is in the cgroup that was named for its pod, in every hierarch
 });
 
 test('the process of a pod with a shared PID namespace is in the named cgroup too', async () => {
-  const cgroupParent = `${node.daemon.cgroupParent}/pod2`;
+  const cgroupParent = node.daemon.podCgroup('pod2');
   const pod = await node.runPod({ cgroupParent, namespaces: { pid: NamespaceMode.POD } });
 
   assert.notDeepEqual(foldersOf(`${cgroupParent}/${pod.id}`), []);
