@@ -12,7 +12,7 @@ import { runTestsInVm, whyNoVm } from './vm-tier.ts';
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
-  options: { runtime: { type: 'string' }, 'cgroup-driver': { type: 'string' }, command: { type: 'string' }, minutes: { type: 'string', default: '10' } },
+  options: { runtime: { type: 'string', default: 'crun' }, 'cgroup-driver': { type: 'string', default: 'systemd' }, command: { type: 'string' }, minutes: { type: 'string', default: '10' } },
 });
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
@@ -28,7 +28,8 @@ if (values.command !== undefined) {
   if (trouble !== undefined) console.error(trouble);
   process.exitCode = exitCode ?? 1;
 } else {
-  const counts = await runTestsInVm({ files, runtime: values.runtime ?? 'crun', cgroupDriver: values['cgroup-driver'] ?? 'systemd', deadlineMs, signal, print });
+  const passes = [{ runtime: values.runtime, cgroupDriver: values['cgroup-driver'], files }];
+  const counts = await runTestsInVm({ passes, seconds: deadlineMs / 1000, signal, print });
   print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   process.exitCode = counts.failed === 0 ? 0 : 1;
 }

@@ -6,8 +6,9 @@ import type { Counts } from '../../scripts/test-files.ts';
 import { memoryMiB, runInVm } from './boot.ts';
 import { debianSources } from './build-image.ts';
 import { ensureImage } from './image-cache.ts';
+import type { Pass } from './selection.ts';
 
-const programs = ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'dpkg-deb', 'xz', 'unshare', 'setpriv', 'flock', 'busybox'];
+const programs = ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'dpkg-deb', 'xz', 'zstd', 'unshare', 'setpriv', 'flock', 'busybox'];
 /** The machine's own, and as much again for the host's tests, its file cache and qemu. */
 const neededMiB = memoryMiB + 1024;
 
@@ -19,7 +20,7 @@ export function whyNoVm(): string | undefined {
   if (process.arch !== 'x64') return `it is made for x86-64, this is ${process.arch}`;
   if (process.getuid?.() !== 0) return 'building its image needs root';
   const missing = programs.filter((program) => !`${process.env.PATH}:/usr/sbin:/sbin`.split(':').some((folder) => existsSync(path.join(folder, program))));
-  if (missing.length > 0) return `not installed: ${missing.join(', ')} (npm run setup)`;
+  if (missing.length > 0) return `not installed: ${missing.join(', ')} (sh scripts/setup.sh test)`;
   const availableMiB = Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync('/proc/meminfo', 'utf8'))?.[1]) / 1024;
   if (availableMiB < neededMiB) return `${Math.round(availableMiB)} MiB of memory are free, it takes ${neededMiB}`;
   if (debianSources() === undefined) return 'its image is made of Debian packages, and apt knows no source of them here';
@@ -27,25 +28,26 @@ export function whyNoVm(): string | undefined {
 }
 
 export interface VmTests {
-  /** Paths from the repository's root. */
-  readonly files: readonly string[];
-  readonly runtime: string;
-  readonly cgroupDriver: string;
-  readonly deadlineMs: number;
+  readonly passes: readonly Pass[];
+  /** For the tests; what has not begun by then is skipped. */
+  readonly seconds: number;
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
 }
 
+/** A file that began in time is let come to its end, and the machine has to boot first. */
+const graceMs = 4 * 60_000;
+
 /** Runs them in one boot of the machine, prints their lines, and counts. A machine that fails is a failed test. */
-export async function runTestsInVm({ files, runtime, cgroupDriver, deadlineMs, signal, print }: VmTests): Promise<Counts> {
+export async function runTestsInVm({ passes, seconds, signal, print }: VmTests): Promise<Counts> {
   const image = await ensureImage({ signal, print });
-  const words = ['node', 'test/vm/guest.ts', '/run/control/counts.json', ...files].map((word) => `'${word.replaceAll("'", `'\\''`)}'`);
+  const words = ['node', 'test/vm/guest.ts', '/run/control/counts.json', JSON.stringify(passes), String(seconds)];
   const script = [
-    `export PATH="$PWD/node_modules/.bin:$PATH" RUNTIME='${runtime}' CGROUP_DRIVER='${cgroupDriver}' TEST_PATIENCE=${patience}`,
-    `exec ${words.join(' ')}`,
+    `export PATH="$PWD/node_modules/.bin:$PATH" TEST_PATIENCE=${patience}`,
+    `exec ${words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}`,
   ].join('\n');
   const lines = lineByLine(print);
-  const { trouble, files: brought } = await runInVm({ image, checkout: repository, script, deadlineMs, signal, onOutput: lines.add, bring: ['counts.json'] });
+  const { trouble, files: brought } = await runInVm({ image, checkout: repository, script, deadlineMs: seconds * 1000 + graceMs, signal, onOutput: lines.add, bring: ['counts.json'] });
   lines.end();
   const counts = brought.get('counts.json');
   if (counts !== undefined) return JSON.parse(counts) as Counts;
