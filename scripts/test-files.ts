@@ -17,7 +17,7 @@ export type TierName = 'unit' | 'root' | 'node';
 export function filesOf(tier: TierName): string[] {
   const find = (pattern: string): string[] => globSync(pattern, { cwd: repository, exclude: ['**/node_modules/**', 'dist/**'] });
   if (tier === 'node') return find('test/node/**/*.test.ts').sort();
-  const all = find('{src,scripts,test/support,bench,demo}/**/*.test.ts').sort();
+  const all = find('{src,scripts,test/support,test/vm,bench,demo}/**/*.test.ts').sort();
   return all.filter((file) => file.endsWith('.root.test.ts') === (tier === 'root'));
 }
 
