@@ -8,8 +8,8 @@ import path from 'node:path';
 import type { VmImage } from './build-image.ts';
 
 export const memoryMiB = 2048;
-/** An emulated machine is up after 10 s, two of them at once after 30 s. */
-const bootDeadlineMs = 120_000;
+/** An emulated machine is up after 10 s; beside much other work it takes minutes. */
+const bootDeadlineMs = 240_000;
 
 export interface VmCommand {
   readonly image: VmImage;
