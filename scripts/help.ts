@@ -10,6 +10,7 @@ export const sentences: Readonly<Record<string, string>> = {
   unit: 'unit tests only: no root, no network',
   root: 'tests of single parts with real mounts, namespaces, cgroups and OCI runtimes (root)',
   node: 'tests of the whole daemon through its socket (root)',
+  vm: 'tests in a virtual machine with cgroup v2 and systemd, which it builds on the first run (root)',
   types: 'checks the types of everything, tests and scripts too',
   lint: 'lints everything',
   floors: 'checks that every import goes down the floors of docs/architecture.md',

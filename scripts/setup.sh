@@ -4,6 +4,7 @@
 #   sh scripts/setup.sh            programs (by apt, as root), npm packages, compiled JavaScript
 #   sh scripts/setup.sh packages   npm packages only: no root needed
 #   sh scripts/setup.sh bench      all of the first, and the peer that the benchmark compares with
+#   sh scripts/setup.sh test       all of the first, and on Debian what the tests' virtual machine takes (SKIP_VM=1: without)
 #
 # It says what it installs, starts no service, removes no package, and needs no network when nothing is missing.
 set -eu
@@ -39,6 +40,14 @@ flock            util-linux                  util-linux-core             util-li
 '
 bench_programs='
 containerd       containerd                  containerd                  containerd      containerd
+'
+# The tests' virtual machine is made of Debian packages, so no other distribution is asked for these; without them it is skipped.
+vm_programs='
+qemu-system-x86_64 qemu-system-x86
+mmdebstrap         mmdebstrap
+mke2fs             e2fsprogs
+xz                 xz-utils
+zstd               zstd
 '
 services='docker-registry containerd' # what Debian would start and enable for the packages above
 
@@ -189,8 +198,14 @@ changed=no
 case ${1:-all} in
   all) ensure_programs "$programs" ;;
   bench) ensure_programs "$programs$bench_programs" ;;
+  test)
+    ensure_programs "$programs"
+    if [ -z "${SKIP_VM:-}" ] && [ "$(uname -m)" = x86_64 ] && [ "$(distribution)" = debian ] && [ "$(id -u)" = 0 ]; then
+      ( ensure_programs "$vm_programs" ) || say 'the tests that need a virtual machine will be skipped'
+    fi
+    ;;
   packages) ;;
-  *) die "unknown argument $1: give none, packages or bench" ;;
+  *) die "unknown argument $1: give none, packages, bench or test" ;;
 esac
 if have flock; then exec 9<"$root" && flock 9; fi # two at once in this folder: the second waits
 ensure_packages

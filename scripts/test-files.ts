@@ -3,6 +3,7 @@ import { globSync } from 'node:fs';
 import path from 'node:path';
 import { run } from 'node:test';
 import { inspect } from 'node:util';
+import { patience } from '../test/support/patience.ts';
 import { repository } from './gates.ts';
 
 export interface Counts {
@@ -17,7 +18,7 @@ export type TierName = 'unit' | 'root' | 'node';
 export function filesOf(tier: TierName): string[] {
   const find = (pattern: string): string[] => globSync(pattern, { cwd: repository, exclude: ['**/node_modules/**', 'dist/**'] });
   if (tier === 'node') return find('test/node/**/*.test.ts').sort();
-  const all = find('{src,scripts,test/support,bench,demo}/**/*.test.ts').sort();
+  const all = find('{src,scripts,test/support,test/vm,bench,demo}/**/*.test.ts').sort();
   return all.filter((file) => file.endsWith('.root.test.ts') === (tier === 'root'));
 }
 
@@ -32,7 +33,7 @@ export interface FileRun {
 type Report = { name: string; file?: string; line?: number; skip?: string | boolean; todo?: string | boolean; details: { type?: string; error?: Error } };
 
 /** How long one file may take. */
-const fileTimeoutMs = 5 * 60_000;
+const fileTimeoutMs = 5 * 60_000 * patience;
 
 /** Runs the files to their end and counts their tests. A test that is cancelled, by the signal too, counts as failed. */
 export async function runFiles({ files, concurrency, signal, print }: FileRun): Promise<Counts> {
@@ -50,7 +51,7 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
     if (report.skip !== undefined) print(`  skipped: ${report.name}${typeof report.skip === 'string' ? `: ${report.skip}` : ''}`);
   });
   stream.on('test:fail', (report: Report) => {
-    if (report.details.type !== 'suite') tell(report.file, `not ok: ${report.name}\n${errorText(report.details.error)}\n`);
+    if (report.details.type !== 'suite' || isHookFailure(report.details.error)) tell(report.file, `not ok: ${report.name}\n${errorText(report.details.error)}\n`);
   });
   stream.on('test:summary', ({ file, counts: of, duration_ms: ms }) => {
     if (file === undefined) {
@@ -62,6 +63,7 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
     const failed = of.tests - of.passed - of.skipped - of.todo;
     print(`${failed === 0 ? 'ok    ' : 'FAILED'} ${path.relative(repository, file)}  ${of.passed} passed${failed === 0 ? '' : `, ${failed} failed`}, ${(ms / 1000).toFixed(1)} s`);
     if (failed > 0) print((story.get(file) ?? []).join('').trimEnd().replace(/^/gm, '    '));
+    story.delete(file);
   });
   stream.resume();
   await new Promise<void>((resolve) => {
@@ -69,8 +71,14 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
     stream.once('close', resolve);
     stream.once('error', () => resolve());
   });
+  for (const [file, texts] of story) print(`FAILED ${path.relative(repository, file)}  before its first test\n${texts.join('').trimEnd().replace(/^/gm, '    ')}`);
   if (signal.aborted) counts.failed++;
   return counts;
+}
+
+/** A suite fails with its tests, which tell why themselves, or with its hook, and then its tests only say that they were cancelled. */
+function isHookFailure(error: (Error & { failureType?: string }) | undefined): boolean {
+  return error?.failureType === 'hookFailed';
 }
 
 const longestError = 60;

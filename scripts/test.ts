@@ -1,18 +1,23 @@
 /**
  * `npm test`: the gates, then every tier of tests that this machine can run, then a look whether anything was left behind.
- * `--only unit|root|node` runs one tier without the gates. RUNTIME=crun|runc chooses the OCI runtime of the tiers that use one;
- * without it the node tier runs with every one that is installed.
+ * `--only unit|root|node|vm` runs one tier without the gates. RUNTIME=crun|runc chooses the OCI runtime of the tiers that use one;
+ * without it the node tier runs with every one that is installed. SKIP_VM=1 leaves out the virtual machine of the vm tier.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { beginOwnRun, type OwnRun } from '../test/support/own-run.ts';
+import { selection } from '../test/vm/selection.ts';
+import { runTestsInVm, whyNoVm } from '../test/vm/vm-tier.ts';
 import { gateLine, runGates } from './gates.ts';
 import { filesOf, runFiles, type Counts, type TierName } from './test-files.ts';
 
 const deadlineMs = 25 * 60_000;
 /** A second OCI runtime is tried when the first one's tests took no longer than this. */
 const cheapMs = 8 * 60_000;
+
+/** How long tests may begin in the virtual machine. */
+const vmSeconds = 6 * 60;
 
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
 const began = Date.now();
@@ -73,6 +78,21 @@ async function nodeTier(signal: AbortSignal): Promise<void> {
   delete process.env.RUNTIME;
 }
 
+/** The tests that a machine with cgroup v2 and systemd answers otherwise, in a virtual one; emulated, it takes its time. */
+async function vmTier(signal: AbortSignal): Promise<void> {
+  print(`--- vm: ${selection.flatMap(({ files }) => files).length} files`);
+  const reason = (process.env.SKIP_VM ?? '') === '' ? whyNoVm() : 'SKIP_VM is set';
+  if (reason === undefined) return add(await runTestsInVm({ passes: selection, seconds: vmSeconds, signal, print }).catch(vmFailed));
+  print(`skipped: ${reason}`);
+  add({ passed: 0, failed: 0, skipped: selection.flatMap(({ files }) => files).length });
+}
+
+/** Also when it was interrupted, or when its image could not be built. */
+function vmFailed(error: Error): Counts {
+  print(`FAILED the virtual machine: ${error.message}`);
+  return { passed: 0, failed: 1, skipped: 0 };
+}
+
 async function checkNothingIsLeft(own: OwnRun): Promise<void> {
   const left = await own.leftBehind();
   print(`--- left behind: ${left.length === 0 ? 'nothing' : `${left.length} things`}`);
@@ -80,18 +100,24 @@ async function checkNothingIsLeft(own: OwnRun): Promise<void> {
   add(left.length === 0 ? { passed: 1, failed: 0, skipped: 0 } : { passed: 0, failed: 1, skipped: 0 });
 }
 
-async function suite(only: TierName | undefined, signal: AbortSignal): Promise<void> {
+const tiers: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>> = {
+  unit: (signal) => tier('unit', signal),
+  root: (signal) => tier('root', signal),
+  node: nodeTier,
+  vm: vmTier,
+};
+
+async function suite(only: string | undefined, signal: AbortSignal): Promise<void> {
   if (only === undefined) await gates(signal);
-  for (const name of ['unit', 'root', 'node'] as const) {
-    if (signal.aborted || (only !== undefined && only !== name)) continue;
-    await (name === 'node' ? nodeTier(signal) : tier(name, signal));
+  for (const [name, run] of Object.entries(tiers)) {
+    if (!signal.aborted && (only === undefined || only === name)) await run(signal);
   }
 }
 
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { only: { type: 'string' } } });
-  const only = values.only as TierName | undefined;
-  if (only !== undefined && !['unit', 'root', 'node'].includes(only)) throw new Error(`--only ${only}: there is unit, root and node`);
+  const { only } = values;
+  if (only !== undefined && tiers[only] === undefined) throw new Error(`--only ${only}: there is ${Object.keys(tiers).join(', ')}`);
 
   const own = await beginOwnRun();
   for (const mark of own.removed) print(`removed what the killed run ${mark} had left`);

@@ -175,5 +175,5 @@ test('of all these pods nothing is left once they are removed', () => assertRemo
 
 function linuxWith(fields: Partial<LinuxPodSandboxConfig>): LinuxPodSandboxConfig {
   const securityContext = message(LinuxSandboxSecurityContext, { namespaceOptions: message(NamespaceOption, { pid: NamespaceMode.CONTAINER }) });
-  return message(LinuxPodSandboxConfig, { securityContext, cgroupParent: `${node.daemon.cgroupParent}/sysctls`, ...fields });
+  return message(LinuxPodSandboxConfig, { securityContext, cgroupParent: node.daemon.podCgroup('sysctls'), ...fields });
 }

@@ -4,6 +4,7 @@
  */
 import { Client, credentials, Metadata, type ClientReadableStream } from '@grpc/grpc-js';
 import { ImageServiceService, RuntimeServiceService } from '../../src/gen/cri.ts';
+import { patience } from './patience.ts';
 
 interface Method<Request, Response> {
   readonly path: string;
@@ -58,7 +59,7 @@ function complete<Request extends object>(method: Method<Request, unknown>, requ
 }
 
 function unary<Request extends object, Response>(channel: Client, method: Method<Request, Response>) {
-  return (request: Partial<Request> = {}, { deadlineMs = 60_000, signal }: CallOptions = {}): Promise<Response> =>
+  return (request: Partial<Request> = {}, { deadlineMs = 60_000 * patience, signal }: CallOptions = {}): Promise<Response> =>
     new Promise((resolve, reject) => {
       const cancel = (): void => call.cancel();
       const call = channel.makeUnaryRequest(

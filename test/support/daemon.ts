@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { criClient, type CriClient } from './cri-client.ts';
 import { sweep } from './leftovers.ts';
 import { makeTestNetwork, type TestNetwork } from './test-network.ts';
+import { patience } from './patience.ts';
 import { beginPart, markVariable } from './test-run.ts';
 
 export interface DaemonOptions {
@@ -40,8 +41,10 @@ export interface Daemon {
   readonly client: CriClient;
   readonly paths: DaemonPaths;
   readonly network: TestNetwork;
-  /** A cgroup parent for the pods, which `stopAndClean` removes. */
+  /** A cgroup parent for the pods, which `stopAndClean` removes. With the systemd driver a slice. */
   readonly cgroupParent: string;
+  /** A cgroup below it for a pod, as the kubelet would name it to the daemon's cgroup driver. */
+  podCgroup(name: string): string;
   readonly pid: number;
   /** SIGKILL; the pods go on. */
   kill9(): Promise<void>;
@@ -55,9 +58,13 @@ export interface Daemon {
   log(): string;
 }
 
+/** A run of tests starts hundreds of daemons: compiled code is kept in the run's own folder. */
+const compileCache: Record<string, string> = process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
+/** CGROUP_DRIVER of the environment; cgroupfs works on every machine. */
+export const cgroupDriver = process.env.CGROUP_DRIVER ?? 'cgroupfs';
 const program = path.join(import.meta.dirname, '../../bin/gantry');
-const startDeadlineMs = 15_000;
-const stopDeadlineMs = 15_000;
+const startDeadlineMs = 15_000 * patience;
+const stopDeadlineMs = 15_000 * patience;
 
 /** Starts `gantry serve` and waits until it answers. Throws with the end of its log when it does not. */
 export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> {
@@ -67,7 +74,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   writeFileSync(paths.configFile, options.config ?? '');
   writeFileSync(paths.registriesConf, options.registriesConf ?? '');
   const network = makeTestNetwork({ mark: part.mark, confDir: paths.cniConfDir, dataDir: path.join(part.dir, 'ipam') });
-  const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...options.env };
+  const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache, ...options.env };
   const client = criClient(paths.socket);
   let running: ChildProcess | undefined;
 
@@ -84,7 +91,10 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     client,
     paths,
     network,
-    cgroupParent: `/${part.mark}`,
+    cgroupParent: cgroupDriver === 'systemd' ? `/${part.mark}.slice` : `/${part.mark}`,
+    podCgroup(name) {
+      return cgroupDriver === 'systemd' ? `/${part.mark}.slice/${part.mark}-${name.replaceAll('-', '_')}.slice` : `/${part.mark}/${name}`;
+    },
     get pid() {
       if (running?.pid === undefined) throw new Error('the daemon is not running');
       return running.pid;
@@ -141,7 +151,7 @@ function pathsIn(dir: string): DaemonPaths {
 function argumentsFor(paths: DaemonPaths, { runtime = process.env.RUNTIME ?? 'crun', logLevel = 'info' }: DaemonOptions): string[] {
   return [
     'serve', '--config', paths.configFile, '--root', paths.root, '--state', paths.state, '--socket', paths.socket,
-    '--cni-conf-dir', paths.cniConfDir, '--registries-conf', paths.registriesConf, '--default-handler', runtime, '--log-level', logLevel,
+    '--cni-conf-dir', paths.cniConfDir, '--registries-conf', paths.registriesConf, '--default-handler', runtime, '--cgroup-driver', cgroupDriver, '--log-level', logLevel,
   ];
 }
 
@@ -163,7 +173,7 @@ async function answering(client: CriClient, daemon: ChildProcess, paths: DaemonP
     if (failed !== undefined) throw new Error(`cannot start ${program}: ${failed.message}`);
     if (daemon.exitCode !== null || daemon.signalCode !== null) throw new Error(`the daemon ended while starting (${daemon.exitCode ?? daemon.signalCode}):\n${lastLines(paths)}`);
     try {
-      await client.version({}, { deadlineMs: 1000 });
+      await client.version({}, { deadlineMs: 1000 * patience });
       return;
     } catch (error) {
       if (Date.now() > until) {

@@ -3,7 +3,7 @@
  * cgroups, links, firewall rules, files. Other things run here too, so only what carries our names counts.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, readdirSync, readlinkSync, rmSync, rmdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync, rmSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { markVariable, type TestRun } from './test-run.ts';
@@ -66,6 +66,7 @@ export async function sweep(run: TestRun): Promise<void> {
   await endProcesses(run);
   for (const point of mountPoints().filter((text) => mentions(text, run)).reverse()) spawnSync('umount', ['-l', point]);
   for (const name of entries('/run/netns').filter((text) => mentions(text, run))) spawnSync('ip', ['netns', 'del', name]);
+  if (existsSync('/run/systemd/system')) spawnSync('systemctl', ['stop', `${run.mark}*.slice`]);
   for (const folder of cgroupFolders().filter((text) => mentions(text, run)).reverse()) removeCgroup(folder);
   for (const name of entries('/sys/class/net').filter((text) => mentions(text, run))) spawnSync('ip', ['link', 'del', name]);
   removeFirewallRules(run.mark);

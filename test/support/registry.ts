@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { spawn } from '../../src/host/spawn.ts';
+import { patience } from './patience.ts';
 import type { TestImage } from './image.ts';
 
 export interface Registry {
@@ -136,7 +137,7 @@ async function listeningPort(log: NodeJS.ReadableStream): Promise<number> {
   const lines = createInterface({ input: log });
   let seen = '';
   const port = await new Promise<number>((resolve, reject) => {
-    const deadline = setTimeout(() => reject(new Error(`the registry does not listen: ${seen}`)), 20_000);
+    const deadline = setTimeout(() => reject(new Error(`the registry does not listen: ${seen}`)), 20_000 * patience);
     lines.on('line', (line) => {
       seen += `${line}\n`;
       const match = /listening on 127\.0\.0\.1:(\d+)/.exec(line);

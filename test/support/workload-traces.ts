@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { removePods, type Daemon } from './daemon.ts';
+import { cgroupDriver, removePods, type Daemon } from './daemon.ts';
 import { processesOf } from './leftovers.ts';
 import { eventually } from './workload.ts';
 
@@ -24,6 +24,7 @@ export function tracesOf(daemon: Daemon): string[] {
     ...mounts(daemon),
     ...processes(daemon),
     ...cgroups(daemon, ids),
+    ...units(ids),
     ...bridgePorts(daemon),
     ...leases(daemon),
     ...firewall(daemon, ids),
@@ -80,13 +81,20 @@ function cgroups({ network }: Daemon, ids: ReadonlySet<string>): string[] {
     for (const name of foldersIn(folder)) {
       const child = path.join(folder, name);
       // A cgroup parent belongs to whoever named it, as to the kubelet; what is below it was made for the pod.
-      const isBelowParent = new RegExp(`/${network.name}/[^/]+/`).test(child);
-      if (isBelowParent || ids.has(name.replace(/^pod/, ''))) found.add(`cgroup ${child.replace(/^\/sys\/fs\/cgroup\/[^/]+/, '')}`);
+      const isBelowParent = new RegExp(`/${network.name}(\\.slice)?/[^/]+/`).test(child);
+      if (isBelowParent || ids.has(name.replace(/^pod|^gantry-|\.scope$/g, ''))) found.add(`cgroup ${child.replace(/^\/sys\/fs\/cgroup\/[^/]+/, '')}`);
       walk(child);
     }
   };
   walk('/sys/fs/cgroup');
   return [...found];
+}
+
+/** Scopes that systemd still knows, as it does those that failed until somebody collects them. */
+function units(ids: ReadonlySet<string>): string[] {
+  if (cgroupDriver !== 'systemd') return [];
+  const { stdout } = spawnSync('systemctl', ['list-units', '--all', '--plain', '--no-legend', '--full', 'gantry-*.scope'], { encoding: 'utf8' });
+  return stdout.split('\n').filter((line) => [...ids].some((id) => line.includes(id))).map((line) => `unit ${line.trim()}`);
 }
 
 function foldersIn(folder: string): string[] {

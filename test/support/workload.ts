@@ -13,6 +13,7 @@ import type { CriClient } from './cri-client.ts';
 import { containerConfig, message, podConfig, type ContainerOptions, type PodOptions } from './cri-messages.ts';
 import { startDaemon, type Daemon, type DaemonOptions } from './daemon.ts';
 import { busyboxImage, pushImage } from './image.ts';
+import { patience } from './patience.ts';
 import { startRegistry, type Registry } from './registry.ts';
 
 export interface WorkloadPod {
@@ -86,7 +87,7 @@ export class Workload {
   /** The configuration of a pod with a name, a log directory and a cgroup parent of its own. */
   podConfig(options: Partial<PodOptions> = {}): PodSandboxConfig {
     const name = options.name ?? `pod-${++this.#serial}`;
-    return podConfig({ logDirectory: path.join(this.daemon.paths.logs, name), cgroupParent: `${this.daemon.cgroupParent}/${name}`, ...options, name });
+    return podConfig({ logDirectory: path.join(this.daemon.paths.logs, name), cgroupParent: this.daemon.podCgroup(name), ...options, name });
   }
 
   async runPod(options: Partial<PodOptions> = {}, runtimeHandler = ''): Promise<WorkloadPod> {
@@ -179,7 +180,7 @@ export function textOf(lines: readonly LogLine[]): string {
 
 /** Repeats `probe` until it does not throw; at the deadline its last error is thrown. */
 export async function eventually<T>(probe: () => Promise<T> | T, deadlineMs = 10_000): Promise<T> {
-  const until = Date.now() + deadlineMs;
+  const until = Date.now() + deadlineMs * patience;
   for (;;) {
     try {
       return await probe();

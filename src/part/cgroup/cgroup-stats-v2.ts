@@ -6,23 +6,38 @@ import type { CgroupStats, CpuStats, IoStats, MemoryStats, SwapStats } from './c
 import { readPressure } from './cgroup-pressure.ts';
 
 type Read = (file: string) => string | undefined;
+type ReadLimit = (file: string) => bigint | undefined;
 
+function lowest(one: bigint | undefined, other: bigint | undefined): bigint | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return one < other ? one : other;
+}
+
+/**
+ * What a cgroup and all below it uses. Under systemd crun gives the processes of a scope a cgroup `container` of their own, and
+ * sets the limits there and not on the scope (seen with crun 1.8): so limits, and what they brake, are looked for in both.
+ */
 export function readStatsV2(directory: string, processes: bigint, files: CgroupFiles): Omit<CgroupStats, 'at'> {
   const read: Read = (file) => files.text(join(directory, file));
+  const below: Read = (file) => (directory.endsWith('.scope') ? files.text(join(directory, 'container', file)) : undefined);
+  const limit: ReadLimit = (file) => lowest(parseNumber(read(file)), parseNumber(below(file)));
   return {
-    cpu: readCpu(read),
-    memory: readMemory(read),
-    swap: readSwap(read),
-    pids: { threads: parseNumber(read('pids.current')), limit: parseNumber(read('pids.max')), processes },
+    cpu: readCpu(read, below),
+    memory: readMemory(read, limit),
+    swap: readSwap(read, limit),
+    pids: { threads: parseNumber(read('pids.current')), limit: limit('pids.max'), processes },
     io: readIo(read),
     pressure: readPressure(directory, files),
   };
 }
 
-function readCpu(read: Read): CpuStats | undefined {
+/** Time is counted with all below; throttling only where the quota is set. */
+function readCpu(read: Read, below: Read): CpuStats | undefined {
   const stat = parseFlatKeyed(read('cpu.stat'));
-  const inNs = (key: string): bigint | undefined => {
-    const value = stat.get(key);
+  const inner = parseFlatKeyed(below('cpu.stat'));
+  const braked = (inner.get('nr_periods') ?? 0n) > 0n ? inner : stat;
+  const inNs = (key: string, from = stat): bigint | undefined => {
+    const value = from.get(key);
     return value === undefined ? undefined : value * 1000n;
   };
   const usageNs = inNs('usage_usec');
@@ -31,20 +46,20 @@ function readCpu(read: Read): CpuStats | undefined {
     usageNs,
     userNs: inNs('user_usec'),
     systemNs: inNs('system_usec'),
-    periods: stat.get('nr_periods'),
-    throttledPeriods: stat.get('nr_throttled'),
-    throttledNs: inNs('throttled_usec'),
+    periods: braked.get('nr_periods'),
+    throttledPeriods: braked.get('nr_throttled'),
+    throttledNs: inNs('throttled_usec', braked),
   };
 }
 
-function readMemory(read: Read): MemoryStats | undefined {
+function readMemory(read: Read, readLimit: ReadLimit): MemoryStats | undefined {
   const usage = parseNumber(read('memory.current'));
   if (usage === undefined) return undefined;
   const stat = parseFlatKeyed(read('memory.stat'));
   const events = parseFlatKeyed(read('memory.events'));
   const inactiveFile = stat.get('inactive_file') ?? 0n;
   const workingSet = usage > inactiveFile ? usage - inactiveFile : 0n;
-  const limit = parseNumber(read('memory.max'));
+  const limit = readLimit('memory.max');
   return {
     usage,
     workingSet,
@@ -62,10 +77,10 @@ function readMemory(read: Read): MemoryStats | undefined {
   };
 }
 
-function readSwap(read: Read): SwapStats | undefined {
+function readSwap(read: Read, readLimit: ReadLimit): SwapStats | undefined {
   const usage = parseNumber(read('memory.swap.current'));
   if (usage === undefined) return undefined;
-  const limit = parseNumber(read('memory.swap.max'));
+  const limit = readLimit('memory.swap.max');
   return { usage, limit, available: availableOf(limit, usage) };
 }
 

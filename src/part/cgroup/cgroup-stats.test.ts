@@ -98,3 +98,26 @@ test('v1: the largest number means no limit, and a working set is never negative
   assert.equal(stats.memory?.limit, undefined);
   assert.deepEqual(stats.swap, { usage: 0n, limit: undefined, available: undefined });
 });
+
+test('v2: of a scope whose limits crun has set on a cgroup inside, use is the scope\'s and limits and throttling are what is inside', () => {
+  const files = filesOf({
+    '/s.slice/gantry-x.scope/cpu.stat': 'usage_usec 2500\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n',
+    '/s.slice/gantry-x.scope/memory.current': '100\n',
+    '/s.slice/gantry-x.scope/memory.max': 'max\n',
+    '/s.slice/gantry-x.scope/memory.swap.current': '5\n',
+    '/s.slice/gantry-x.scope/memory.swap.max': 'max\n',
+    '/s.slice/gantry-x.scope/pids.max': '1000\n',
+    '/s.slice/gantry-x.scope/container/cpu.stat': 'usage_usec 2400\nnr_periods 10\nnr_throttled 3\nthrottled_usec 900\n',
+    '/s.slice/gantry-x.scope/container/memory.max': '300\n',
+    '/s.slice/gantry-x.scope/container/memory.swap.max': '50\n',
+    '/s.slice/gantry-x.scope/container/pids.max': '20\n',
+  });
+
+  const stats = readStatsV2('/s.slice/gantry-x.scope', 1n, files);
+
+  assert.deepEqual(stats.cpu, { usageNs: 2_500_000n, userNs: undefined, systemNs: undefined, periods: 10n, throttledPeriods: 3n, throttledNs: 900_000n });
+  assert.equal(stats.memory?.limit, 300n);
+  assert.equal(stats.memory.available, 200n);
+  assert.deepEqual(stats.swap, { usage: 5n, limit: 50n, available: 45n });
+  assert.equal(stats.pids?.limit, 20n);
+});

@@ -1,0 +1,35 @@
+/**
+ * Runs something in the tests' virtual machine by hand (root):
+ *
+ *   node test/vm/run.ts [--runtime runc] [--cgroup-driver cgroupfs] test/node/stats.test.ts …
+ *   node test/vm/run.ts --command 'systemctl status; cat /proc/self/cgroup'
+ */
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { runInVm } from './boot.ts';
+import { ensureImage } from './image-cache.ts';
+import { runTestsInVm, whyNoVm } from './vm-tier.ts';
+
+const { values, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: { runtime: { type: 'string', default: 'crun' }, 'cgroup-driver': { type: 'string', default: 'systemd' }, command: { type: 'string' }, minutes: { type: 'string', default: '10' } },
+});
+const interrupted = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
+const { signal } = interrupted;
+const deadlineMs = Number(values.minutes) * 60_000;
+const print = (line: string): void => console.log(line);
+
+const reason = whyNoVm();
+if (reason !== undefined) throw new Error(`no virtual machine here: ${reason}`);
+if (values.command !== undefined) {
+  const image = await ensureImage({ signal, print });
+  const { exitCode, trouble } = await runInVm({ image, checkout: path.join(import.meta.dirname, '../..'), script: values.command, deadlineMs, signal, bring: [], onOutput: (text) => process.stdout.write(text) });
+  if (trouble !== undefined) console.error(trouble);
+  process.exitCode = exitCode ?? 1;
+} else {
+  const passes = [{ runtime: values.runtime, cgroupDriver: values['cgroup-driver'], files }];
+  const counts = await runTestsInVm({ passes, seconds: deadlineMs / 1000, signal, print });
+  print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+  process.exitCode = counts.failed === 0 ? 0 : 1;
+}
