@@ -68,7 +68,7 @@ export class PathResolver {
     const timer = setTimeout(() => resolve('late'), this.#deadlineMs);
     const fail = (error: unknown): void => resolve({ code: '', message: messageOf(error) });
     worker.once('message', resolve).once('error', fail);
-    worker.postMessage(request);
+    worker.postMessage(request, []);
     const answer = await promise;
     clearTimeout(timer);
     worker.off('message', resolve).off('error', fail);

@@ -10,7 +10,7 @@ export interface PathRequest {
 /** The path without symlinks, or what Node's error said. */
 export type PathAnswer = { readonly path: string } | { readonly code: string; readonly message: string };
 
-parentPort?.on('message', ({ path, task }: PathRequest) => parentPort?.postMessage(answer(path, task)));
+parentPort?.on('message', ({ path, task }: PathRequest) => parentPort?.postMessage(answer(path, task), []));
 
 function answer(path: string, task: PathRequest['task']): PathAnswer {
   try {
