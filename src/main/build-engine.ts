@@ -13,9 +13,11 @@ import { SingleFlight } from '../base/single-flight.ts';
 import type { FilesystemUsage } from '../gen/cri.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
+import { PathResolver } from '../host/path-resolver.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
 import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
+import { usesImage } from '../native/container/container-record.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
 import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
@@ -77,6 +79,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const usage = new UsageMeter();
+  const paths = new PathResolver();
+  let current = config;
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
@@ -86,7 +90,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     root: config.root,
     store,
     log,
-    usedBy: (imageId) => containerRecords.all().filter((record) => record.imageId === imageId).map((record) => record.id),
+    usedBy: (imageId) => containerRecords.all().filter((record) => usesImage(record, imageId)).map((record) => record.id),
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
     registriesConf: config.registriesConf,
     layersAtOnce: config.image.maxParallelLayers,
@@ -94,7 +98,12 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage,
+    ...oci, log, images, exitWatch, usage, paths,
+    volumeSettings: () => current.container,
+    recursiveReadOnly: async (handler) => {
+      const probed = await probes.ask(handlers.get(handler));
+      return !('error' in probed) && probed.recursiveReadOnly;
+    },
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -122,7 +131,6 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await Promise.race([undoUnfinished(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
   const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
-  let current = config;
 
   return {
     engine: {
@@ -135,6 +143,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       clearInterval(debts);
       exitWatch.close();
       cni.close();
+      await paths.close();
       await images.close();
       store.close();
     },

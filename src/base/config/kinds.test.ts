@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath } from './kinds.ts';
+import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath, truth } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
 /** What a kind makes of the text of a flag. */
@@ -32,6 +32,13 @@ test('a long wrong duration is refused at once', () => {
 
   assert.equal(duration(0, 1).read(`${'1 s '.repeat(20_000)}!`), undefined);
   assert.ok(performance.now() - began < 1000);
+});
+
+test('a truth is true or false and nothing else', () => {
+  assert.deepEqual([truth.read(true), truth.read(false), ofText(truth, 'true'), ofText(truth, 'false')], [true, false, true, false]);
+  for (const text of ['yes', '1', '', 'TRUE']) assert.equal(ofText(truth, text), undefined);
+  assert.equal(truth.read('true'), undefined);
+  assert.equal(truth.write(false), 'false');
 });
 
 test('a size is a number of bytes or has a unit', () => {

@@ -88,6 +88,16 @@ export const paths: Kind<readonly string[]> = {
   write: (value) => `[${value.map((entry) => JSON.stringify(entry)).join(', ')}]`,
 };
 
+/** True or false. */
+export const truth: Kind<boolean> = {
+  name: 'true or false',
+  wanted: 'true or false',
+  read: (raw) => (typeof raw === 'boolean' ? raw : undefined),
+  fromText: (text) => (text === 'true' ? true : text === 'false' ? false : text),
+  write: String,
+  choices: ['true', 'false'],
+};
+
 /** A whole number within bounds, both included. */
 export function integer(least: number, most: number): Kind<number> {
   return {

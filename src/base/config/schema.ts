@@ -4,7 +4,7 @@
  * the type `Config`.
  */
 import { logLevels } from '../log.ts';
-import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath, textLike } from './kinds.ts';
+import { duration, integer, oneOf, ownFolder, path, paths, size, socketPath, textLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -109,6 +109,21 @@ export const schema = table('', {
       entry: table('', {
         path: required({ kind: path, applies: 'live', about: "The OCI runtime's program." }),
       }),
+    }),
+  }),
+
+  container: table('What every container gets, where its pod or image does not say otherwise. A change holds for containers made after it.', {
+    createMissingHostPaths: setting({
+      kind: truth,
+      default: false,
+      applies: 'live',
+      about: 'Makes a directory where a container mounts a path that the node does not have, as Docker did. The CRI wants an error, so that a mistyped path or a disk that is not mounted is noticed.',
+    }),
+    imageVolumes: setting({
+      kind: oneOf(['bind', 'mkdir', 'ignore']),
+      default: 'bind',
+      applies: 'live',
+      about: "What becomes of the volumes that an image declares (`VOLUME`) and the pod does not mount. `bind`: a directory of the container's own, with what the image has there, writable also where the root is not; it goes with the container. `mkdir`: an ordinary directory in the container's root. `ignore`: nothing.",
     }),
   }),
 

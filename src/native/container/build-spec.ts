@@ -9,7 +9,7 @@ import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts'
 import { resolveUser } from '../../part/spec/resolve-user.ts';
 import type { Identity } from '../../part/spec/resolve-user.ts';
 import { localhostSeccompPath } from '../../part/spec/with-seccomp.ts';
-import type { NamespacePaths } from '../../part/spec/spec-input.ts';
+import type { NamespacePaths, VolumeSources } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
@@ -23,7 +23,7 @@ export interface BuiltSpec {
 }
 
 /** Gathers what the pure spec pipeline wants to know (the user in the image, devices, profiles, namespaces) and runs it. */
-export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<BuiltSpec> {
+export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking, volumes: VolumeSources): Promise<BuiltSpec> {
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
@@ -44,6 +44,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     cgroupsPath,
     hostname: pod.hostname,
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
+    volumes,
     facts: deps.hostFacts,
     devices,
     hostDevices: allDevices,

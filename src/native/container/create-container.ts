@@ -19,6 +19,8 @@ import type { PodPlace } from './pod-place.ts';
 import { prepareRootfs } from './prepare-rootfs.ts';
 import { watchContainer } from './watch-container.ts';
 import { resolveImage } from './resolve-image.ts';
+import { resolveVolumes } from './resolve-volumes.ts';
+import type { ResolvedVolumes } from './resolve-volumes.ts';
 import type { ResolvedImage } from '../image/image-catalog.ts';
 
 /** What the steps of one creation share. */
@@ -74,9 +76,10 @@ async function make(deps: ContainerDeps, { id, pod, config, logPath, signal }: C
   const image = await ctx.stages.run('image', () => resolveImage(deps, id, config));
   const container: ContainerInTheMaking = { id, pod, config, image };
   await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
-  const built = await ctx.stages.run('spec', () => buildSpec(deps, container));
+  const volumes = await ctx.stages.run('volumes', () => resolveVolumes(deps, container, signal));
+  const built = await ctx.stages.run('spec', () => buildSpec(deps, container, volumes.sources));
   const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath, signal }));
-  await ctx.stages.run('record', () => record(deps, container, { built, logPath, process }));
+  await ctx.stages.run('record', () => record(deps, container, { built, volumes, logPath, process }));
 }
 
 function readyPod(deps: ContainerDeps, podId: string): PodPlace {
@@ -122,7 +125,7 @@ function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
   return isDeepStrictEqual(plain(one), plain(other));
 }
 
-function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; process: CreatedProcesses }): void {
+function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; volumes: ResolvedVolumes; logPath: string; process: CreatedProcesses }): void {
   const { id, pod, config, image } = container;
   // The pod may have been stopped meanwhile. From here to `put` nothing is awaited, so a stop either sees this container or
   // is seen here.
@@ -133,6 +136,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     config,
     imageId: image.id,
     layers: image.layers,
+    ...(Object.keys(made.volumes.images).length === 0 ? {} : { imageVolumes: made.volumes.images }),
     handler: pod.handler,
     user: containerUser(made.built.identity),
     stopSignal: effectiveStopSignal(config, image.config),
