@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { isKind } from '../base/errors.ts';
-import { mkdirBeneath, openBeneath, openFileBeneath, readFileBeneath } from './beneath.ts';
+import { findBeneath, mkdirBeneath, openBeneath, openFileBeneath, readFileBeneath } from './beneath.ts';
 
 let scratch = '';
 let root = '';
@@ -55,6 +55,20 @@ test('an absent file, or one below something that is no directory, is undefined'
   assert.equal(readFileBeneath(root, '/etc/group', 10), undefined);
   assert.equal(readFileBeneath(root, '/file/below', 10), undefined);
   assert.equal(openFileBeneath(root, '/etc/group'), undefined);
+});
+
+test('what a path leads to is found with its place on the host, inside the root whatever the links say', () => {
+  mkdirSync(join(root, 'deep/er'), { recursive: true });
+  symlinkSync('/deep/er', join(root, 'alias'));
+  symlinkSync(outside, join(root, 'directory'));
+  symlinkSync('circle', join(root, 'circle'));
+
+  assert.equal(findBeneath(root, 'alias')?.path, join(root, 'deep/er'));
+  assert.equal(findBeneath(root, '')?.path, root);
+  assert.equal(findBeneath(root, '../../../deep')?.path, join(root, 'deep'));
+  assert.equal(findBeneath(root, 'alias')?.stats.isDirectory(), true);
+  assert.equal(findBeneath(root, 'directory/secret'), undefined);
+  assert.throws(() => findBeneath(root, 'circle'), { code: 'ELOOP' });
 });
 
 test('a file larger than allowed is refused, one of exactly that size is read', () => {

@@ -5,7 +5,8 @@
  *
  * The calls are synchronous: `root` is a directory of our own on a local disk (a container's rootfs), never a user's volume.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { failure, hasCode } from '../base/errors.ts';
 import { libc, O_CLOEXEC, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from './libc.ts';
 
@@ -40,6 +41,25 @@ export function openFileBeneath(root: string, path: string): number | undefined 
   try {
     if (!fstatSync(handle).isFile()) throw failure('failed-precondition', { act: 'read', object: path, why: 'it is not a regular file' });
     return openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | O_CLOEXEC);
+  } finally {
+    closeSync(handle);
+  }
+}
+
+/**
+ * What `path` leads to as seen from inside `root`, with its path on this host, absolute and without symlinks; undefined when there is
+ * nothing. The path holds for as long as nobody changes the tree. Nothing is opened. Fails with the errno's code (`ELOOP`, …).
+ */
+export function findBeneath(root: string, path: string): { readonly path: string; readonly stats: Stats } | undefined {
+  let handle: number;
+  try {
+    handle = openBeneath(root, path, O_PATH);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    throw error;
+  }
+  try {
+    return { path: readlinkSync(`/proc/self/fd/${handle}`), stats: fstatSync(handle) };
   } finally {
     closeSync(handle);
   }

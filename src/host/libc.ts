@@ -38,6 +38,7 @@ const c_lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*,
 const c_lgetxattr = c.func('long lgetxattr(const char*, const char*, void*, size_t)');
 const c_setxattr = c.func('int setxattr(const char*, const char*, const void*, size_t, int)');
 const c_getxattr = c.func('long getxattr(const char*, const char*, void*, size_t)');
+const c_llistxattr = c.func('long llistxattr(const char*, void*, size_t)');
 const c_ioctl = c.func('int ioctl(int, unsigned long, void*)');
 const c_socket = c.func('int socket(int, int, int)');
 const c_close = c.func('int close(int)');
@@ -58,13 +59,14 @@ const SYS_open_tree = 428;
 const SYS_move_mount = 429;
 const SYS_openat2 = 437;
 const SYS_mount_setattr = 442;
-const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const OPEN_TREE_CLONE = 1;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOUNT_ATTR_IDMAP = 0x100000n;
 
+export const AT_FDCWD = -100;
+export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
 export const MS_NOEXEC = 0x8;
@@ -81,6 +83,7 @@ export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_IN_ROOT = 0x10;
+export const RESOLVE_CACHED = 0x20;
 
 function check(result: number, syscall: string, subject?: string): number {
   if (result < 0) throw new SyscallError(syscall, koffi.errno(), subject);
@@ -154,6 +157,14 @@ export const libc = {
     const errno = koffi.errno();
     if (errno === constants.errno.ENODATA) return undefined;
     throw new SyscallError('getxattr', errno, `${name} ${path}`);
+  },
+  /** The names of a path's attributes, of a symlink itself; none where the filesystem has none. */
+  llistxattr(path: string): string[] {
+    const names = Buffer.alloc(65536);
+    const length = Number(c_llistxattr(path, names, names.length));
+    if (length >= 0) return names.toString('utf8', 0, length).split('\0').filter((name) => name !== '');
+    if (koffi.errno() === constants.errno.ENOTSUP) return [];
+    throw new SyscallError('llistxattr', koffi.errno(), path);
   },
   ioctl(fd: number, request: number, argument: Buffer): number {
     return check(c_ioctl(fd, request, argument), 'ioctl');

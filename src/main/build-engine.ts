@@ -13,9 +13,11 @@ import { SingleFlight } from '../base/single-flight.ts';
 import type { FilesystemUsage } from '../gen/cri.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
+import { PathResolver } from '../host/path-resolver.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
 import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
+import { usesImage } from '../native/container/container-record.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
 import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
@@ -96,6 +98,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const usage = new UsageMeter();
   const cdi = new CdiDevices({ folders: () => current.cdi.dirs, log });
   const hooks = new HookFolders({ folders: () => current.hooks.dirs, log });
+  const paths = new PathResolver();
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
@@ -105,7 +108,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     root: config.root,
     store,
     log,
-    usedBy: (imageId) => containerRecords.all().filter((record) => record.imageId === imageId).map((record) => record.id),
+    usedBy: (imageId) => containerRecords.all().filter((record) => usesImage(record, imageId)).map((record) => record.id),
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
     registryFiles: registryFiles(config),
     layersAtOnce: config.image.maxParallelLayers,
@@ -113,7 +116,12 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage, cdi, hooks, apparmor, selinux,
+    ...oci, log, images, exitWatch, usage, paths, cdi, hooks, apparmor, selinux,
+    volumeSettings: () => current.container,
+    recursiveReadOnly: async (handler) => {
+      const probed = await probes.ask(handlers.get(handler));
+      return !('error' in probed) && probed.recursiveReadOnly;
+    },
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
@@ -155,6 +163,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       clearInterval(debts);
       exitWatch.close();
       cni.close();
+      await paths.close();
       await images.close();
       store.close();
     },

@@ -5,8 +5,9 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { message } from '../../test/support/cri-messages.ts';
 import { isKind } from '../base/errors.ts';
-import { ContainerConfig, ContainerState, NamespaceMode, PodSandboxConfig, PodSandboxState } from '../gen/cri.ts';
+import { ContainerConfig, ContainerState, ImageSpec, Mount, NamespaceMode, PodSandboxConfig, PodSandboxState } from '../gen/cri.ts';
 import { run } from '../host/spawn.ts';
 import type { CrashRequest } from './crash.fake.ts';
 import { EngineBed, liveOnePod, skipEngine } from './engine-bed.fake.ts';
@@ -20,12 +21,13 @@ interface Life {
   readonly containers: readonly ContainerConfig[];
 }
 
-/** A pod that makes every kind of effect: own network and cgroup, a process of its own, two containers. */
+/** A pod that makes every kind of effect: own network and cgroup, a process of its own, two containers, an image as a volume. */
 function newLife(): Life {
   const namespaces = { pid: NamespaceMode.POD };
+  const imageVolume = message(Mount, { containerPath: '/image', readonly: true, image: message(ImageSpec, { image: bed.image }) });
   return {
     pod: bed.podConfig({ cgroupParent: '', namespaces }),
-    containers: [bed.containerConfig({ namespaces, script: 'trap "exit 0" TERM; while true; do sleep 0.05; done' }), bed.containerConfig({ namespaces })],
+    containers: [bed.containerConfig({ namespaces, config: { mounts: [imageVolume] }, script: 'trap "exit 0" TERM; while true; do sleep 0.05; done' }), bed.containerConfig({ namespaces })],
   };
 }
 

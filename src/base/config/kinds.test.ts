@@ -34,6 +34,13 @@ test('a long wrong duration is refused at once', () => {
   assert.ok(performance.now() - began < 1000);
 });
 
+test('a truth is true or false and nothing else', () => {
+  assert.deepEqual([truth.read(true), truth.read(false), ofText(truth, 'true'), ofText(truth, 'false')], [true, false, true, false]);
+  for (const text of ['yes', '1', '', 'TRUE']) assert.equal(ofText(truth, text), undefined);
+  assert.equal(truth.read('true'), undefined);
+  assert.equal(truth.write(false), 'false');
+});
+
 test('a size is a number of bytes or has a unit', () => {
   const kind = size(1, 2 ** 30);
 

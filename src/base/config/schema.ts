@@ -211,6 +211,18 @@ export const schema = table('', {
       applies: 'live',
       about: 'Gives the devices that a container asks for to the user that it runs as, and to its run_as_group. Otherwise they keep the owner that they have on the node, often root.',
     }),
+    createMissingHostPaths: setting({
+      kind: truth,
+      default: false,
+      applies: 'live',
+      about: 'Makes a directory where a container mounts a path that the node does not have, as Docker did. The CRI wants an error, so that a mistyped path or a disk that is not mounted is noticed.',
+    }),
+    imageVolumes: setting({
+      kind: oneOf(['bind', 'mkdir', 'ignore']),
+      default: 'bind',
+      applies: 'live',
+      about: "What becomes of the volumes that an image declares (`VOLUME`) and the pod does not mount. `bind`: a directory of the container's own, with what the image has there, writable also where the root is not; it goes with the container. `mkdir`: an ordinary directory in the container's root. `ignore`: nothing.",
+    }),
     umask: setting({
       kind: umask,
       default: 0o022,

@@ -16,7 +16,7 @@ import type { AppArmorState } from '../../part/spec/with-apparmor.ts';
 import { askedAppArmor } from '../../part/spec/with-apparmor.ts';
 import { withHooks } from '../../part/spec/with-hooks.ts';
 import { localhostSeccompPath } from '../../part/spec/with-seccomp.ts';
-import type { NamespacePaths } from '../../part/spec/spec-input.ts';
+import type { NamespacePaths, VolumeSources } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
@@ -31,7 +31,7 @@ export interface BuiltSpec {
 }
 
 /** Gathers what the pure spec pipeline wants to know (the user in the image, devices, profiles, namespaces) and runs it. */
-export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<BuiltSpec> {
+export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking, volumes: VolumeSources): Promise<BuiltSpec> {
   const { rootfs } = containerPaths(deps.roots, id);
   const security = config.linux?.securityContext;
   const defaults = deps.defaults();
@@ -56,6 +56,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     cgroupsPath,
     hostname: pod.hostname,
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
+    volumes,
     facts: deps.hostFacts,
     defaults: defaults.container,
     handler,

@@ -4,6 +4,7 @@ import type { Logger } from '../../base/log.ts';
 import type { SingleFlight } from '../../base/single-flight.ts';
 import type { AppArmor } from '../../part/lsm/apparmor.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
+import type { PathResolver } from '../../host/path-resolver.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
@@ -20,12 +21,24 @@ import type { NodeDefaults } from './node-defaults.ts';
 import type { PodPlace } from './pod-place.ts';
 import type { UsageMeter } from './usage-meter.ts';
 
+export interface VolumeSettings {
+  readonly createMissingHostPaths: boolean;
+  /** What becomes of the volumes that an image declares. */
+  readonly imageVolumes: 'bind' | 'mkdir' | 'ignore';
+}
+
 export interface ContainerDeps {
   readonly log: Logger;
   readonly roots: { readonly root: string; readonly state: string };
   readonly records: Table<ContainerRecord>;
   readonly effects: Effects;
   readonly images: ImageCatalog;
+  /** Finds what the kubelet wants mounted. */
+  readonly paths: PathResolver;
+  /** As they are in the configuration in force. */
+  readonly volumeSettings: () => VolumeSettings;
+  /** Whether the OCI runtime behind a handler knows the mount option `rro`. */
+  readonly recursiveReadOnly: (handler: string) => Promise<boolean>;
   readonly handlers: RuntimeHandlers;
   readonly hostFacts: HostFacts;
   /** Those of the configuration in force: a reload changes them. */

@@ -6,7 +6,7 @@ import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import { conmonOf } from '../../part/oci/conmon.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
-import { removeWritableLayer, unmountOverlay } from '../../part/snapshot/overlay.ts';
+import { removeWritableLayer, unmountOverlay, unmountReadonlyTree } from '../../part/snapshot/overlay.ts';
 import type { Undo } from '../../part/store/effects.ts';
 
 export interface RuntimeEffect {
@@ -20,6 +20,7 @@ export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: Cgrou
     'bundle': ({ path }: { path: string }) => removeTree(path),
     'writable-layer': ({ path }: { path: string }) => removeWritableLayer(path),
     'rootfs': ({ path }: { path: string }) => unmountOverlay(path),
+    'image-volume': ({ path }: { path: string }) => unmountReadonlyTree(path),
     'runtime': (effect: RuntimeEffect, id: string) => removeFromRuntime(deps, id, effect),
   };
 }

@@ -6,11 +6,16 @@ export interface ContainerPaths {
   readonly bundle: string;
   /** Where its merged root is mounted. */
   readonly rootfs: string;
+  /** Below it are the images that it mounts as volumes. */
+  readonly imageVolumes: string;
   /** Its writable layer: survives a reboot. */
   readonly writable: string;
+  /** Below it are the volumes that its image declares, part of what it has written. */
+  readonly declaredVolumes: string;
 }
 
 export function containerPaths(roots: { root: string; state: string }, id: string): ContainerPaths {
   const bundle = join(roots.state, 'containers', id);
-  return { bundle, rootfs: join(bundle, 'rootfs'), writable: join(roots.root, 'containers', id) };
+  const writable = join(roots.root, 'containers', id);
+  return { bundle, rootfs: join(bundle, 'rootfs'), imageVolumes: join(bundle, 'images'), writable, declaredVolumes: join(writable, 'volumes') };
 }

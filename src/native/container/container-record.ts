@@ -22,6 +22,8 @@ export interface ContainerRecord {
   readonly imageId: string;
   /** Lower directories of its root, topmost first. */
   readonly layers: readonly string[];
+  /** The ids of the images that it mounts as volumes, by their place in config.mounts; absent where it mounts none. */
+  readonly imageVolumes?: Readonly<Record<number, string>>;
   readonly handler: string;
   readonly user: ContainerUser | undefined;
   /** Asks it to stop; never the CRI's "default", which was resolved against the image. */
@@ -40,6 +42,11 @@ export interface ContainerRecord {
   readonly bootId: string;
   readonly startedAt: bigint | undefined;
   readonly exit: ContainerExit | undefined;
+}
+
+/** Whether a container runs from an image or has it as a volume: until it is removed the image stays. */
+export function usesImage(record: ContainerRecord, imageId: string): boolean {
+  return record.imageId === imageId || Object.values(record.imageVolumes ?? {}).includes(imageId);
 }
 
 /** The natural key of a container: a repeated CreateContainer carries the same one. */

@@ -1,4 +1,4 @@
-import type { ContainerStatus } from '../../gen/cri.ts';
+import type { ContainerStatus, Mount } from '../../gen/cri.ts';
 import type { VerboseInfo } from '../../engine/engine.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { containerState } from './container-state.ts';
@@ -20,13 +20,18 @@ export function containerStatus(record: ContainerRecord): ContainerStatus {
     message: record.exit?.message ?? '',
     labels: record.config.labels,
     annotations: record.config.annotations,
-    mounts: record.config.mounts,
+    mounts: reportedMounts(record),
     logPath: record.logPath,
     resources: resources === undefined ? undefined : { linux: resources, windows: undefined },
     imageId: record.imageId,
     user: record.user,
     stopSignal: record.stopSignal,
   };
+}
+
+/** As they were asked for, each image with the id that it turned out to be (KEP-5365). */
+function reportedMounts({ config, imageVolumes }: ContainerRecord): Mount[] {
+  return config.mounts.map((mount, index) => (mount.image === undefined ? mount : { ...mount, image: { ...mount.image, imageRef: imageVolumes?.[index] ?? '' } }));
 }
 
 /**

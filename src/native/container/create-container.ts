@@ -20,6 +20,8 @@ import { relabelVolumes } from './relabel-volumes.ts';
 import { prepareRootfs } from './prepare-rootfs.ts';
 import { watchContainer } from './watch-container.ts';
 import { resolveImage } from './resolve-image.ts';
+import { resolveVolumes } from './resolve-volumes.ts';
+import type { ResolvedVolumes } from './resolve-volumes.ts';
 import type { ResolvedImage } from '../image/image-catalog.ts';
 
 /** What the steps of one creation share. */
@@ -75,10 +77,11 @@ async function make(deps: ContainerDeps, { id, pod, config, logPath, signal }: C
   const image = await ctx.stages.run('image', () => resolveImage(deps, id, config));
   const container: ContainerInTheMaking = { id, pod, config, image };
   await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
-  const built = await ctx.stages.run('spec', () => buildSpec(deps, container));
-  await ctx.stages.run('relabel', () => relabelVolumes(deps, container, signal));
+  const volumes = await ctx.stages.run('volumes', () => resolveVolumes(deps, container, signal));
+  const built = await ctx.stages.run('spec', () => buildSpec(deps, container, volumes.sources));
+  await ctx.stages.run('relabel', () => relabelVolumes(deps, container, { sources: volumes.sources.mounts, signal }));
   const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath, signal }));
-  await ctx.stages.run('record', () => record(deps, container, { built, logPath, process }));
+  await ctx.stages.run('record', () => record(deps, container, { built, volumes, logPath, process }));
 }
 
 function readyPod(deps: ContainerDeps, podId: string): PodPlace {
@@ -124,7 +127,7 @@ function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
   return isDeepStrictEqual(plain(one), plain(other));
 }
 
-function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; process: CreatedProcesses }): void {
+function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; volumes: ResolvedVolumes; logPath: string; process: CreatedProcesses }): void {
   const { id, pod, config, image } = container;
   // The pod may have been stopped meanwhile. From here to `put` nothing is awaited, so a stop either sees this container or
   // is seen here.
@@ -135,6 +138,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     config,
     imageId: image.id,
     layers: image.layers,
+    ...(Object.keys(made.volumes.images).length === 0 ? {} : { imageVolumes: made.volumes.images }),
     handler: pod.handler,
     user: containerUser(made.built.identity),
     stopSignal: effectiveStopSignal(config, image.config),

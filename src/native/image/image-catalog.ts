@@ -19,9 +19,9 @@ export interface ResolvedImage {
 export interface ImageCatalog {
   /** Looks an image up by id, id prefix or name, from memory; not-found when it isn't here. */
   resolve(image: string): ResolvedImage;
-  /** Resolves for a container in the making: until `release(holder)` the image can't be removed. One image for each holder. */
+  /** Resolves for a container in the making: until `release(holder)` the image can't be removed. A holder may hold several. */
   hold(image: string, holder: string): ResolvedImage;
-  /** The container is on record (so that `usedBy` names it) or won't be made. Unknown is fine. */
+  /** Lets go of all that it holds: the container is on record (so that `usedBy` names it) or won't be made. Unknown is fine. */
   release(holder: string): void;
 }
 
@@ -30,7 +30,7 @@ export function createImageCatalog(deps: ImageDeps): ImageCatalog {
     resolve: (image) => describe(deps, find(deps, image)),
     hold(image, holder) {
       const resolved = describe(deps, find(deps, image));
-      deps.heldImages.set(holder, resolved.id);
+      deps.heldImages.set(holder, (deps.heldImages.get(holder) ?? new Set()).add(resolved.id));
       return resolved;
     },
     release(holder) {

@@ -30,8 +30,8 @@ export interface ImageDeps {
   /** The filesystems of the containers' writable layers. */
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
   readonly holds: Holds;
-  /** Images that a container is being made from, by the container's id. */
-  readonly heldImages: Map<string, string>;
+  /** Images that a container is being made from or will mount, by the container's id. */
+  readonly heldImages: Map<string, Set<string>>;
   /** Pulls in flight, by reference and credentials. */
   readonly pulls: SharedWork<string>;
   /** Layer downloads in flight, by registry, blob and diff id. */

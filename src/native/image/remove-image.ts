@@ -20,9 +20,9 @@ export async function removeImage(deps: ImageDeps, name: string): Promise<void> 
   await sweepUnneeded(deps);
 }
 
-/** Containers that exist or are being made from the image. */
+/** Containers that exist or are being made, and run from the image or mount it. */
 function imageUsers(deps: ImageDeps, imageId: string): string[] {
-  const holders = [...deps.heldImages].flatMap(([holder, image]) => (image === imageId ? [holder] : []));
+  const holders = [...deps.heldImages].flatMap(([holder, images]) => (images.has(imageId) ? [holder] : []));
   return [...new Set([...deps.usedBy(imageId), ...holders])];
 }
 

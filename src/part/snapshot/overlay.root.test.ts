@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { isKind } from '../../base/errors.ts';
-import { mountOverlay, removeWritableLayer, unmountOverlay } from './overlay.ts';
-import type { OverlaySnapshot } from './overlay.ts';
+import { libc } from '../../host/libc.ts';
+import { mountOverlay, mountReadonlyTree, removeWritableLayer, treePath, unmountOverlay, unmountReadonlyTree } from './overlay.ts';
+import type { OverlaySnapshot, ReadonlyTree } from './overlay.ts';
 
 function snapshotIn(t: TestContext, layers: readonly Record<string, string>[]): OverlaySnapshot {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-overlay-'));
@@ -19,6 +20,7 @@ function snapshotIn(t: TestContext, layers: readonly Record<string, string>[]): 
   const snapshot = { writableDir: join(folder, 'w'), mountpoint: join(folder, 'm'), layers: directories };
   t.after(async () => {
     await unmountOverlay(snapshot.mountpoint);
+    await unmountReadonlyTree(join(folder, 'volume'));
     rmSync(folder, { recursive: true });
   });
   return snapshot;
@@ -87,4 +89,44 @@ test('a layer that is gone is named, and nothing is mounted', (t) => {
   assert.throws(() => mountOverlay(snapshot), (error) => isKind(error, 'not-found') && /its layer .*layers\/0 is gone/.test(String(error)));
 
   assert.equal(existsSync(snapshot.mountpoint), false);
+});
+
+function treeIn(t: TestContext, layers: readonly Record<string, string>[]): ReadonlyTree {
+  const { layers: directories, mountpoint } = snapshotIn(t, layers);
+  return { directory: join(dirname(mountpoint), 'volume'), layers: directories };
+}
+
+test('a read-only tree shows the layers merged, whiteouts and all, and cannot be written', (t) => {
+  const several = treeIn(t, [{ both: 'top' }, { both: 'bottom', hidden: '', below: 'here' }]);
+  const single = treeIn(t, [{ a: 'a' }]);
+  libc.mknod(join(several.layers[0]!, 'hidden'), 0o020600, 0n);
+  libc.mknod(join(single.layers[0]!, 'removed'), 0o020600, 0n);
+
+  mountReadonlyTree(several);
+  mountReadonlyTree(single);
+
+  assert.deepEqual(readdirSync(treePath(several)).sort(), ['below', 'both']);
+  assert.equal(readFileSync(join(treePath(several), 'both'), 'utf8'), 'top');
+  assert.deepEqual(readdirSync(treePath(single)), ['a']);
+  assert.throws(() => writeFileSync(join(treePath(several), 'new'), ''), { code: 'EROFS' });
+  assert.throws(() => writeFileSync(join(treePath(single), 'a'), ''), { code: 'EROFS' });
+});
+
+test('a read-only tree of no layers is empty; one whose layer is gone is not-found', (t) => {
+  const empty = treeIn(t, []);
+  mountReadonlyTree(empty);
+  assert.deepEqual(readdirSync(treePath(empty)), []);
+
+  assert.throws(() => mountReadonlyTree({ ...empty, layers: ['/no/such/layer'] }), { kind: 'not-found', message: /its layer \/no\/such\/layer is gone/ });
+});
+
+test('a read-only tree is taken away with its directory, also twice, and its layers stay', async (t) => {
+  const tree = treeIn(t, [{ a: 'a' }]);
+  mountReadonlyTree(tree);
+
+  await unmountReadonlyTree(tree.directory);
+  await unmountReadonlyTree(tree.directory);
+
+  assert.equal(existsSync(tree.directory), false);
+  assert.equal(readFileSync(join(tree.layers[0]!, 'a'), 'utf8'), 'a');
 });

@@ -1,11 +1,11 @@
 /**
- * Writable root filesystems by overlayfs: read-only layers below, one writable directory for each container above. The mount
+ * Root filesystems by overlayfs: read-only layers below, for a container one writable directory above. The mount
  * is made directly by mount(2); options that would exceed the kernel's one page are refused before anything is made.
  */
 import { chmodSync, chownSync, existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, hasCode } from '../../base/errors.ts';
-import { libc, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../host/libc.ts';
+import { libc, MNT_DETACH, MS_RDONLY, UMOUNT_NOFOLLOW } from '../../host/libc.ts';
 import { removeTree } from '../../host/files.ts';
 
 export interface OverlaySnapshot {
@@ -34,17 +34,54 @@ export function upperDir(snapshot: Pick<OverlaySnapshot, 'writableDir'>): string
  * exist: not-found; too many to fit into the mount options: failed-precondition.
  */
 export function mountOverlay(snapshot: OverlaySnapshot): void {
-  const missing = snapshot.layers.find((layer) => !existsSync(layer));
-  if (missing !== undefined) throw failure('not-found', { act: 'mount root filesystem', object: snapshot.mountpoint, why: `its layer ${missing} is gone` });
+  checkLayers(snapshot);
   for (const path of [snapshot.writableDir, join(snapshot.writableDir, 'work'), join(snapshot.writableDir, 'empty'), snapshot.mountpoint]) {
     mkdirSync(path, { recursive: true, mode: 0o711 });
   }
   makeUpper(upperDir(snapshot), snapshot);
-  const options = overlayOptions(snapshot);
+  mountAt(snapshot.mountpoint, 0, overlayOptions(snapshot));
+}
+
+/** An image's merged tree that nobody can write. */
+export interface ReadonlyTree {
+  /** Belongs to this tree alone. */
+  readonly directory: string;
+  /** As in OverlaySnapshot. None: an empty tree. */
+  readonly layers: readonly string[];
+}
+
+/** Where a read-only tree appears. */
+export function treePath({ directory }: Pick<ReadonlyTree, 'directory'>): string {
+  return join(directory, 'tree');
+}
+
+/** Makes the directory and mounts the layers, read-only, on `treePath` below it. Errors as of mountOverlay. */
+export function mountReadonlyTree(tree: ReadonlyTree): void {
+  const mountpoint = treePath(tree);
+  const empty = join(tree.directory, 'empty');
+  checkLayers({ layers: tree.layers, mountpoint });
+  for (const path of [empty, mountpoint]) mkdirSync(path, { recursive: true, mode: 0o711 });
+  if (tree.layers.length === 0) return;
+  // Without an upper directory the kernel wants two lower ones. The lowest has nothing, so that also whiteouts of a single layer take effect.
+  mountAt(mountpoint, MS_RDONLY, checkOptions(mountpoint, lowerOption([...tree.layers, empty]), tree.layers.length));
+}
+
+/** Takes the tree and its directory away; not mounted, or gone altogether, is fine. */
+export async function unmountReadonlyTree(directory: string): Promise<void> {
+  await unmountOverlay(treePath({ directory }));
+  await removeTree(directory);
+}
+
+function checkLayers({ layers, mountpoint }: { layers: readonly string[]; mountpoint: string }): void {
+  const missing = layers.find((layer) => !existsSync(layer));
+  if (missing !== undefined) throw failure('not-found', { act: 'mount root filesystem', object: mountpoint, why: `its layer ${missing} is gone` });
+}
+
+function mountAt(mountpoint: string, flags: number, options: string): void {
   try {
-    libc.mount('overlay', snapshot.mountpoint, 'overlay', 0, options);
+    libc.mount('overlay', mountpoint, 'overlay', flags, options);
   } catch (cause) {
-    throw failure('internal', { act: 'mount root filesystem', object: snapshot.mountpoint, cause });
+    throw failure('internal', { act: 'mount root filesystem', object: mountpoint, cause });
   }
 }
 
@@ -61,9 +98,17 @@ function makeUpper(path: string, { layers: [topmost], rootOwner = { uid: 0, gid:
 export function overlayOptions(snapshot: OverlaySnapshot): string {
   // An image without layers still needs one lower directory.
   const lower = snapshot.layers.length === 0 ? [join(snapshot.writableDir, 'empty')] : snapshot.layers;
-  const options = `lowerdir=${lower.map(escapePath).join(':')},upperdir=${escapePath(upperDir(snapshot))},workdir=${escapePath(join(snapshot.writableDir, 'work'))},index=off${selinuxContext(snapshot.selinuxLabel)}`;
+  const options = `${lowerOption(lower)},upperdir=${escapePath(upperDir(snapshot))},workdir=${escapePath(join(snapshot.writableDir, 'work'))},index=off${selinuxContext(snapshot.selinuxLabel)}`;
+  return checkOptions(snapshot.mountpoint, options, lower.length);
+}
+
+function lowerOption(lower: readonly string[]): string {
+  return `lowerdir=${lower.map(escapePath).join(':')}`;
+}
+
+function checkOptions(mountpoint: string, options: string, layers: number): string {
   if (Buffer.byteLength(options) > maxOptionBytes) {
-    throw failure('failed-precondition', { act: 'mount root filesystem', object: snapshot.mountpoint, why: `${lower.length} layers need ${Buffer.byteLength(options)} bytes of mount options, the kernel takes ${maxOptionBytes}: choose a shorter --root` });
+    throw failure('failed-precondition', { act: 'mount root filesystem', object: mountpoint, why: `${layers} layers need ${Buffer.byteLength(options)} bytes of mount options, the kernel takes ${maxOptionBytes}: choose a shorter --root` });
   }
   return options;
 }

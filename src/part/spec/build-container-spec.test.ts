@@ -183,6 +183,16 @@ test('a volume takes the place of a file of the pod', () => {
   assert.deepEqual(spec.mounts.filter(({ destination }) => destination === '/etc/resolv.conf').map(({ source }) => source), ['/mine']);
 });
 
+test("what the image declares is mounted above the pod's files and below what the CRI mounts", () => {
+  const spec = build({ mount: { containerPath: '/srv', hostPath: '/mine' }, input: { volumes: { mounts: ['/real/mine'], declared: [{ destination: '/srv', source: '/own/0' }, { destination: '/srv/deep', source: '/own/1' }] } } });
+
+  assert.deepEqual(spec.mounts.filter(({ destination }) => destination.startsWith('/srv')), [
+    { destination: '/srv', type: 'bind', source: '/own/0', options: ['rbind', 'rprivate', 'rw'] },
+    { destination: '/srv', type: 'bind', source: '/real/mine', options: ['rbind', 'rprivate', 'rw'] },
+    { destination: '/srv/deep', type: 'bind', source: '/own/1', options: ['rbind', 'rprivate', 'rw'] },
+  ]);
+});
+
 test('the files of the pod are read-only where the root is', () => {
   const access = (readonlyRootfs: boolean): (string | undefined)[] =>
     build({ security: { readonlyRootfs } }).mounts.filter(({ type }) => type === 'bind').map(({ options }) => options.at(-1));

@@ -20,7 +20,7 @@ import { resolveUser } from './resolve-user.ts';
 
 const messages = {
   ContainerConfig, LinuxContainerConfig, LinuxContainerSecurityContext, LinuxContainerResources, Capability, NamespaceOption, SELinuxOption, SecurityProfile, Mount, Device, KeyValue,
-  HugepageLimit, UserNamespace, IDMapping,
+  HugepageLimit, ImageSpec, UserNamespace, IDMapping,
 };
 
 type Field = `${keyof typeof messages}.${string}`;
@@ -44,12 +44,17 @@ const elsewhere: Readonly<Record<Field, string>> = {
   'ContainerConfig.logPath': 'given to conmon',
   'ContainerConfig.stdin': 'given to conmon',
   'ContainerConfig.stdinOnce': 'given to conmon',
+  'ImageSpec.annotations': 'echoed in statuses',
+  'ImageSpec.runtimeHandler': 'echoed in statuses: an image is the same for every handler',
+  'ImageSpec.imageRef': "an answer, in ContainerStatus.mounts (container-status.ts); a request's is not read",
 };
 
 const caps = (spec: OciSpec): unknown => spec.process.capabilities;
 const bounding = (spec: OciSpec): unknown => spec.process.capabilities.bounding;
 const resources = (spec: OciSpec): unknown => ({ ...spec.linux.resources, devices: undefined });
 const volume = (spec: OciSpec): unknown => spec.mounts.find(({ destination }) => destination === '/data')?.options;
+const sourceOfVolume = (spec: OciSpec): unknown => spec.mounts.filter(({ destination }) => destination === '/data').map(({ source, options }) => ({ source, options }))[0];
+const imageVolume = (change: Partial<Mount>): Changes => ({ mount: { hostPath: '', readonly: true, image: { ...unset(ImageSpec), image: 'shop-data:1' }, ...change } });
 const namespace = (type: string) => (spec: OciSpec): unknown => spec.linux.namespaces.find((entry) => entry.type === type);
 const variable = (name: string) => (spec: OciSpec): unknown => spec.process.env.find((entry) => entry.startsWith(`${name}=`));
 const env = (key: string, value: string | Buffer): Changes => ({ config: { envs: [{ key, value: Buffer.from(value) }] } });
@@ -604,12 +609,54 @@ const rows: readonly (Row | Refusal)[] = [
     given: { ...users({}), mount: { uidMappings: [idMapping({})] } },
     refused: ['invalid-argument', 'check config.mounts[0].gidMappings: there has to be exactly one mapping, not 0'],
   },
+  { field: 'Mount.image', given: imageVolume({}), gives: [sourceOfVolume, { source: '/run/containers/1/images/0', options: ['rbind', 'rprivate', 'ro'] }] },
   {
     field: 'Mount.image',
-    given: { mount: { image: unset(ImageSpec) } },
-    refused: ['unimplemented', 'check config.mounts[0].image: image volumes are not supported yet'],
+    given: imageVolume({ recursiveReadOnly: true, mountOptions: ['noexec'] }),
+    gives: [sourceOfVolume, { source: '/run/containers/1/images/0', options: ['rbind', 'rprivate', 'rro', 'noexec'] }],
+  },
+  {
+    field: 'Mount.image',
+    given: imageVolume({ readonly: false }),
+    refused: ['invalid-argument', 'check config.mounts[0].readonly: an image can only be mounted read-only'],
+  },
+  {
+    field: 'Mount.image',
+    given: imageVolume({ hostPath: '/srv/data' }),
+    refused: ['invalid-argument', 'check config.mounts[0].host_path: it is one or the other: host_path or image'],
+  },
+  {
+    field: 'ImageSpec.image',
+    given: imageVolume({ image: unset(ImageSpec) }),
+    refused: ['invalid-argument', 'check config.mounts[0].image.image: it is missing'],
+  },
+  {
+    field: 'ImageSpec.userSpecifiedImage',
+    given: { config: { image: { ...unset(ImageSpec), image: 'sha256:1', userSpecifiedImage: 'shop:2' } } },
+    gives: [(spec) => spec.annotations['io.kubernetes.cri.image-name'], 'shop:2'],
+  },
+  { field: 'Mount.imageSubPath', given: imageVolume({ imageSubPath: 'a/./b' }), gives: [volume, ['rbind', 'rprivate', 'ro']] },
+  {
+    field: 'Mount.imageSubPath',
+    given: imageVolume({ imageSubPath: '/a' }),
+    refused: ['invalid-argument', 'check config.mounts[0].image_sub_path: "/a" is not a relative path'],
+  },
+  {
+    field: 'Mount.imageSubPath',
+    given: imageVolume({ imageSubPath: 'a/../../b' }),
+    refused: ['invalid-argument', 'check config.mounts[0].image_sub_path: "/a/../../b" has an element ..'],
+  },
+  {
+    field: 'Mount.imageSubPath',
+    given: imageVolume({ imageSubPath: 'a\0' }),
+    refused: ['invalid-argument', 'check config.mounts[0].image_sub_path: it has a NUL byte'],
   },
   { field: 'Mount.imageSubPath', given: { mount: { imageSubPath: 'a' } }, refused: ['invalid-argument', 'check config.mounts[0].image_sub_path: it needs image'] },
+  {
+    field: 'Mount.mountOptions',
+    given: { mount: { mountOptions: ['nosuid', 'noexec', 'nodev'], readonly: true, recursiveReadOnly: true } },
+    gives: [volume, ['rbind', 'rprivate', 'rro', 'nosuid', 'noexec', 'nodev']],
+  },
   { field: 'Mount.mountOptions', given: { mount: { mountOptions: ['noexec', 'nodev', 'noexec'] } }, gives: [volume, ['rbind', 'rprivate', 'rw', 'noexec', 'nodev']] },
   {
     field: 'Mount.mountOptions',

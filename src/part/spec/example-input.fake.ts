@@ -60,6 +60,7 @@ export interface Changes {
 }
 
 export function exampleInput({ config, security, namespaces, podNamespaces, resources, mount, facts, defaults, handler, input }: Changes = {}): SpecInput {
+  const mounts = config?.mounts ?? (mount === undefined ? [] : [{ ...unset(Mount), containerPath: '/data', hostPath: '/srv/data', ...mount }]);
   const namespaceOptions = { ...unset(NamespaceOption), pid: 1 as const, ...namespaces };
   return {
     podId: 'f00d'.repeat(16),
@@ -67,7 +68,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
       ...unset(ContainerConfig),
       metadata: { name: 'web', attempt: 0 },
       command: ['/bin/serve'],
-      mounts: mount === undefined ? [] : [{ ...unset(Mount), containerPath: '/data', hostPath: '/srv/data', ...mount }],
+      mounts,
       linux: {
         ...unset(LinuxContainerConfig),
         securityContext: { ...unset(LinuxContainerSecurityContext), namespaceOptions, ...security },
@@ -90,6 +91,7 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     cgroupsPath: '/kubepods/pod1/c1',
     hostname: 'shop',
     podFiles: { resolvConf: '/run/pods/1/resolv.conf', hostname: '/run/pods/1/hostname', shm: '/run/pods/1/shm' },
+    volumes: { mounts: mounts.map(({ hostPath }, index) => hostPath || `/run/containers/1/images/${index}`), declared: [] },
     facts: { ...exampleFacts, ...facts },
     defaults: { ...exampleDefaults, ...defaults },
     handler: { ...exampleHandler, ...handler },

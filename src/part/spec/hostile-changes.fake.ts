@@ -1,6 +1,6 @@
 /** Random inputs for property tests: what a broken or a malicious client, or an image, could make of them. */
 import * as fc from 'fast-check';
-import { KeyValue, Mount } from '../../gen/cri.ts';
+import { ImageSpec, KeyValue, Mount } from '../../gen/cri.ts';
 import type { IDMapping, UserNamespace } from '../../gen/cri.ts';
 import { unset } from './example-input.fake.ts';
 import type { Changes } from './example-input.fake.ts';
@@ -42,8 +42,8 @@ export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
         tty: fc.boolean(),
         envs: few(some(KeyValue, { value: bytes }).chain((entry) => text('A', 'PATH', 'a.b-c').map((key) => ({ ...entry, key })))),
         mounts: few(
-          fc.tuple(some(Mount, { readonly: fc.boolean(), propagation: choice(0, 1, 2), mountOptions: texts('noexec', 'nodev') }), volumePath, absolute)
-            .map(([mount, containerPath, hostPath]) => ({ ...mount, containerPath, hostPath })),
+          fc.tuple(some(Mount, { readonly: fc.boolean(), propagation: choice(0, 1, 2), mountOptions: texts('noexec', 'nodev'), image: some(ImageSpec, { image: text('shop:1') }), imageSubPath: text('', 'a/b') }), volumePath, absolute)
+            .map(([mount, containerPath, hostPath]) => ({ ...mount, containerPath, hostPath: mount.image === undefined ? hostPath : '', readonly: mount.readonly || mount.image !== undefined })),
         ),
       },
       { requiredKeys: [] },

@@ -8,7 +8,7 @@ export interface ImageConfig {
   readonly Entrypoint?: readonly string[] | null;
   readonly Cmd?: readonly string[] | null;
   readonly WorkingDir?: string | null;
-  /** Paths that want a volume; the keys count. Kubernetes leaves them to the writable layer. */
+  /** Paths that want a volume; the keys count. declared-volumes.ts has the rules. */
   readonly Volumes?: Readonly<Record<string, unknown>> | null;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly StopSignal?: string | null;

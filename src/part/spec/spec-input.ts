@@ -23,6 +23,7 @@ export interface SpecInput {
   /** Of the pod; of the node when the pod uses the node's network. */
   readonly hostname: string;
   readonly podFiles: PodFiles;
+  readonly volumes: VolumeSources;
   readonly facts: HostFacts;
   readonly defaults: ContainerDefaults;
   /** Of the pod's runtime handler. */
@@ -50,6 +51,14 @@ export interface NamespacePaths {
   readonly user?: string;
   /** Of the pod's infra process (pid mode POD) or of the target container's (TARGET). */
   readonly pid?: string;
+}
+
+/** Where on this host the content of the volumes is: absolute paths without symlinks. */
+export interface VolumeSources {
+  /** Of config.mounts, in their order. */
+  readonly mounts: readonly string[];
+  /** Of those that the image declares (declaredVolumes), as far as they have a directory of their own. */
+  readonly declared: readonly { readonly destination: string; readonly source: string }[];
 }
 
 /** Host paths of what all containers of a pod see. */

@@ -1,7 +1,7 @@
 import { failure } from '../../base/errors.ts';
-import type { Mount } from '../../gen/cri.ts';
+import type { ImageSpec, Mount } from '../../gen/cri.ts';
 import { MountPropagation } from '../../gen/cri.ts';
-import { badField, checkAbsolutePath, checkEnum, quote, unsupportedField } from './check-field.ts';
+import { badField, checkAbsolutePath, checkEnum, checkText, quote } from './check-field.ts';
 import type { HostFacts } from './host-facts.ts';
 import { mountMappings } from './mount-mappings.ts';
 import type { OciMount } from './oci-spec.ts';
@@ -14,16 +14,34 @@ const propagationOptions = {
 
 const allowedOptions = new Set(['noexec', 'nodev', 'nosuid']);
 
+/** What a CRI mount asks for, its fields checked. */
+export interface CheckedVolume {
+  readonly destination: string;
+  /** A path of the host, or an image with a path inside it (empty: all of it). */
+  readonly from: { readonly hostPath: string } | { readonly image: ImageSpec; readonly subPath: string };
+  readonly propagation: Exclude<MountPropagation, -1>;
+  readonly recursiveReadOnly: boolean;
+  readonly options: readonly string[];
+}
+
 /**
- * A CRI mount as a bind mount. A symlink as host path is followed by mount(2) itself, and a host path that does not exist fails in
- * the runtime. `selinux_relabel` is done before (native/container/relabel-volumes.ts).
+ * Checks the fields of a CRI mount, `field` being where it stands (`config.mounts[2]`), without looking at the host: what is wrong here
+ * can be refused before anything is made. `selinux_relabel` is done elsewhere (native/container/relabel-volumes.ts).
  */
-export function volumeMount(mount: Mount, field: string, facts: HostFacts): OciMount {
-  refuseUnsupported(mount, field);
+export function checkVolume(mount: Mount, field: string, facts: HostFacts): CheckedVolume {
   const destination = checkAbsolutePath(`${field}.container_path`, mount.containerPath);
   if (destination === '/') throw badField(`${field}.container_path`, 'the root itself cannot be mounted over');
-  const source = checkAbsolutePath(`${field}.host_path`, mount.hostPath);
-  return { destination, type: 'bind', source, options: ['rbind', propagationOf(mount, field), accessOf(mount, field, facts), ...extraOptions(mount, field)], ...mountMappings(mount, field) };
+  const from = mount.image === undefined ? hostVolume(mount, field) : imageVolume(mount, mount.image, field);
+  const propagation = checkEnum(`${field}.propagation`, mount.propagation, MountPropagation) as Exclude<MountPropagation, -1>;
+  const options = ['rbind', propagationOptions[propagation], accessOf(mount, field, facts), ...extraOptions(mount, field)];
+  return { destination, from, propagation, recursiveReadOnly: mount.recursiveReadOnly, options };
+}
+
+/** A CRI mount as a bind mount of `source`, which is what its host path or its image turned out to be on this host. */
+export function volumeMount(mount: Mount, { field, source, facts }: { field: string; source: string | undefined; facts: HostFacts }): OciMount {
+  const { destination, options } = checkVolume(mount, field, facts);
+  if (source === undefined) throw failure('internal', { act: 'mount', object: field, why: 'nobody has looked for it on this host' });
+  return { destination, type: 'bind', source, options, ...mountMappings(mount, field) };
 }
 
 /**
@@ -36,9 +54,20 @@ export function rootPropagation(mounts: readonly Mount[]): 'rshared' | 'rslave' 
   return wants(MountPropagation.PROPAGATION_HOST_TO_CONTAINER) ? 'rslave' : undefined;
 }
 
-function propagationOf(mount: Mount, field: string): string {
-  const propagation = checkEnum(`${field}.propagation`, mount.propagation, MountPropagation);
-  return propagationOptions[propagation as Exclude<MountPropagation, -1>];
+function hostVolume(mount: Mount, field: string): { hostPath: string } {
+  if (mount.imageSubPath !== '') throw badField(`${field}.image_sub_path`, 'it needs image');
+  return { hostPath: checkAbsolutePath(`${field}.host_path`, mount.hostPath) };
+}
+
+/** An image cannot be written (KEP-4639), and whoever asks for a writable one would wonder where what they wrote has gone. */
+function imageVolume(mount: Mount, image: ImageSpec, field: string): { image: ImageSpec; subPath: string } {
+  if (mount.hostPath !== '') throw badField(`${field}.host_path`, 'it is one or the other: host_path or image');
+  if (image.image === '') throw badField(`${field}.image.image`, 'it is missing');
+  if (!mount.readonly) throw badField(`${field}.readonly`, 'an image can only be mounted read-only');
+  const subPath = checkText(`${field}.image_sub_path`, mount.imageSubPath);
+  if (subPath.startsWith('/')) throw badField(`${field}.image_sub_path`, `${quote(subPath)} is not a relative path`);
+  if (subPath !== '') checkAbsolutePath(`${field}.image_sub_path`, `/${subPath}`);
+  return { image, subPath };
 }
 
 function accessOf(mount: Mount, field: string, facts: HostFacts): string {
@@ -61,9 +90,4 @@ function extraOptions({ mountOptions }: Mount, field: string): string[] {
     if (!allowedOptions.has(option)) throw badField(`${field}.mount_options[${index}]`, `${quote(option)} is none of ${[...allowedOptions].join(', ')}`);
   }
   return [...new Set(mountOptions)];
-}
-
-function refuseUnsupported(mount: Mount, field: string): void {
-  if (mount.image !== undefined) throw unsupportedField(`${field}.image`, 'image volumes are not supported yet');
-  if (mount.imageSubPath !== '') throw badField(`${field}.image_sub_path`, 'it needs image');
 }

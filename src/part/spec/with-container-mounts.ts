@@ -6,17 +6,19 @@ import type { SpecInput } from './spec-input.ts';
 
 /**
  * All mounts, each after those it lies in. The CRI's own win: a default mount on or below one of them is left out (who mounts the host's /dev wants
- * the host's /dev/pts), and so is a pod file on the same path, which is how the kubelet's /etc/hosts and resolv.conf come in.
+ * the host's /dev/pts), and so is a pod file on the same path, which is how the kubelet's /etc/hosts and resolv.conf come in. Of two for the same path the
+ * later lies on top, as in containerd.
  */
 export const withContainerMounts: SpecStep = (spec, input) => {
-  const volumes = input.config.mounts.map((mount, index) => volumeMount(mount, `config.mounts[${index}]`, input.facts));
+  const volumes = input.config.mounts.map((mount, index) => volumeMount(mount, { field: `config.mounts[${index}]`, source: input.volumes.mounts[index], facts: input.facts }));
+  const declared = input.volumes.declared.map((volume): OciMount => ({ ...volume, type: 'bind', options: ['rbind', 'rprivate', 'rw'] }));
   const privileged = input.config.linux?.securityContext?.privileged ?? false;
   const defaults = defaultMounts(privileged).filter((mount) => !volumes.some((volume) => isWithin(mount.destination, volume.destination)));
   const files = podMounts(input).filter((mount) => !volumes.some((volume) => volume.destination === mount.destination));
   const rootfsPropagation = rootPropagation(input.config.mounts);
   return {
     ...spec,
-    mounts: [...defaults, ...parentsFirst([...files, ...volumes])],
+    mounts: [...defaults, ...parentsFirst([...files, ...declared, ...volumes])],
     linux: { ...spec.linux, ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }) },
   };
 };

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { during, failure, hasCode } from '../../base/errors.ts';
+import type { ImageSpec } from '../../gen/cri.ts';
+import { findBeneath } from '../../host/beneath.ts';
+import { mountReadonlyTree, treePath } from '../../part/snapshot/overlay.ts';
+import type { ContainerDeps } from './container-deps.ts';
+import { containerPaths } from './container-paths.ts';
+import type { ContainerInTheMaking } from './create-container.ts';
+
+/** An image as a volume (KEP-4639), `index` being its place in config.mounts. */
+export interface ImageVolume {
+  readonly index: number;
+  readonly image: ImageSpec;
+  /** Relative; empty for all of the image. */
+  readonly subPath: string;
+}
+
+/**
+ * Mounts an image's layers for a container, read-only, and answers the path to bind into it. The image is held for the container's id. Whatever
+ * fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
+ */
+export async function mountImageVolume(deps: ContainerDeps, { id }: ContainerInTheMaking, { index, image, subPath }: ImageVolume): Promise<{ source: string; imageId: string }> {
+  try {
+    const { id: imageId, layers } = deps.images.hold(image.image, id);
+    const directory = join(containerPaths(deps.roots, id).imageVolumes, String(index));
+    await deps.effects.make({ owner: id, kind: 'image-volume', data: { path: directory } }, () => mountReadonlyTree({ directory, layers }));
+    return { imageId, source: findSubPath(treePath({ directory }), subPath) };
+  } catch (error) {
+    throw during(error, { act: 'mount image volume', object: image.userSpecifiedImage || image.image, criReason: 'ImageVolumeMountFailed' });
+  }
+}
+
+/** Symlinks are the image's own and lead where they would inside a container of it, never out of the tree. */
+function findSubPath(tree: string, subPath: string): string {
+  const object = JSON.stringify(subPath);
+  try {
+    const found = findBeneath(tree, subPath);
+    if (found === undefined) throw failure('not-found', { act: 'find image_sub_path', object, why: 'the image has nothing there' });
+    if (found.stats.isDirectory() || found.stats.isFile()) return found.path;
+  } catch (error) {
+    if (hasCode(error, 'ELOOP')) throw failure('failed-precondition', { act: 'find image_sub_path', object, why: 'its symlinks go in a circle', cause: error });
+    throw error;
+  }
+  throw failure('failed-precondition', { act: 'find image_sub_path', object, why: 'it is neither a directory nor a file' });
+}
