@@ -54,10 +54,11 @@ function ended(id: string): Error {
   return failure('failed-precondition', { act, object: id, why: 'it has exited' });
 }
 
-/** Huge pages are limited by us: runc's update does not know them. */
+/** What the runtimes can't change is changed by us: runc knows no huge pages here, crun on cgroup v1 no lack of a quota. */
 async function limit(deps: ContainerDeps, record: ContainerRecord, resources: LinuxContainerResources): Promise<void> {
   const { hugepageLimits = [], ...limits } = ociResources(resources, deps.hostFacts, 'linux');
   if (Object.keys(limits).length > 0) await deps.handlers.get(record.handler).update(record.id, withAllDigits(limits) as object);
+  if (resources.cpuQuota === -1n) deps.cgroups.dropQuotaV1(record.cgroup);
   for (const hugepages of hugepageLimits) deps.cgroups.limitHugepages(record.cgroup, hugepages);
 }
 

@@ -39,6 +39,12 @@ export function putBackLimits(saved: readonly SavedLimit[]): string[] {
   return differ().map(({ file }) => file);
 }
 
+/** Takes a CPU quota away on cgroup v1, where not every runtime can. On v2 there is nothing to do. */
+export function dropQuotaV1(layout: CgroupLayout, path: string): void {
+  const mount = layout.controllers.get('cpu');
+  if (mount !== undefined) writeFileSync(join(mount, path, 'cpu.cfs_quota_us'), '-1', { flag: 'r+' });
+}
+
 /** Limits the huge pages of one size (`2MB`), in bytes. A size that the machine has not is failed-precondition. */
 export function limitHugepages(layout: CgroupLayout, path: string, { pageSize, limit }: { pageSize: string; limit: bigint }): void {
   const [mount, name] = layout.mode === 'v2' ? [layout.unified, 'max'] : [layout.controllers.get('hugetlb'), 'limit_in_bytes'];

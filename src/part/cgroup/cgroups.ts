@@ -3,7 +3,7 @@
  * (`/kubepods/podX/ID`, `kubepods-podX.slice:gantry:ID`), as it was recorded: it stays valid when the driver is
  * reconfigured. A plain path, such as a pod's, is one too.
  */
-import { limitHugepages, putBackLimits, readUnreclaimable, saveLimits } from './cgroup-limits.ts';
+import { dropQuotaV1, limitHugepages, putBackLimits, readUnreclaimable, saveLimits } from './cgroup-limits.ts';
 import type { SavedLimit } from './cgroup-limits.ts';
 import { CpuRates } from './cpu-rate.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
@@ -57,6 +57,11 @@ export class Cgroups {
   /** Puts them back and returns the files that would not take their old value. */
   putBackLimits(saved: readonly SavedLimit[]): string[] {
     return putBackLimits(saved);
+  }
+
+  /** Takes its CPU quota away on cgroup v1; on v2 that is the runtime's job. */
+  dropQuotaV1(cgroupsPath: string): void {
+    dropQuotaV1(this.layout, pathOfCgroupsPath(cgroupsPath));
   }
 
   /** Limits its huge pages of one size; a size that this node has not is failed-precondition. */

@@ -626,6 +626,7 @@ const rows: readonly (Row | Refusal)[] = [
     refused: ['invalid-argument', 'check config.linux.resources.cpu_period: 1000001 is not from 1000 to 1000000 microseconds'],
   },
   { field: 'LinuxContainerResources.cpuQuota', given: { resources: { cpuQuota: -1n } }, gives: [resources, { cpu: { quota: -1n }, devices: undefined }] },
+  { field: 'LinuxContainerResources.cpuQuota', given: { resources: { cpuQuota: -1n }, facts: { cgroupMode: 'hybrid' } }, gives: [resources, { devices: undefined }] },
   { field: 'LinuxContainerResources.cpuQuota', given: { resources: { cpuQuota: 1000n } }, gives: [resources, { cpu: { quota: 1000n }, devices: undefined }] },
   {
     field: 'LinuxContainerResources.cpuQuota',

@@ -23,7 +23,7 @@ export const withResources: SpecStep = (spec, { config, cgroupsPath, facts }) =>
 export function ociResources(asked: LinuxContainerResources | undefined, facts: HostFacts, field: string): Omit<OciResources, 'devices'> {
   if (asked === undefined) return {};
   checkResources(asked, field);
-  const cpu = ociCpu(asked);
+  const cpu = ociCpu(asked, facts);
   const memory = ociMemory(asked, facts);
   const unified = ociUnified(asked.unified, facts, field);
   return {
@@ -34,10 +34,14 @@ export function ociResources(asked: LinuxContainerResources | undefined, facts: 
   };
 }
 
-function ociCpu({ cpuShares, cpuQuota, cpuPeriod, cpusetCpus, cpusetMems }: LinuxContainerResources): OciCpu {
+/**
+ * "No quota", -1, is left out on cgroup v1: crun writes it there as an unsigned number, which the kernel refuses. A new cgroup has none anyway;
+ * one that had a quota is freed of it by who changes it.
+ */
+function ociCpu({ cpuShares, cpuQuota, cpuPeriod, cpusetCpus, cpusetMems }: LinuxContainerResources, { cgroupMode }: HostFacts): OciCpu {
   return {
     ...(cpuShares === 0n ? {} : { shares: cpuShares }),
-    ...(cpuQuota === 0n ? {} : { quota: cpuQuota }),
+    ...(cpuQuota === 0n || (cpuQuota === -1n && cgroupMode !== 'v2') ? {} : { quota: cpuQuota }),
     ...(cpuPeriod === 0n ? {} : { period: cpuPeriod }),
     ...(cpusetCpus === '' ? {} : { cpus: cpusetCpus }),
     ...(cpusetMems === '' ? {} : { mems: cpusetMems }),
