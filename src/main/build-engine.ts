@@ -102,6 +102,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 
   const containerDeps: ContainerDeps = {
     ...oci, log, images, exitWatch, usage,
+    blockIoFile: config.cgroup.blockioConfigFile,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),

@@ -1,7 +1,8 @@
 /** Limits: those that containers are made with, those that are changed, and changes that are refused. Proven by cgroup files and from inside. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
+import path from 'node:path';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { ContainerState, LinuxContainerResources, NamespaceMode, WindowsContainerResources } from '../../src/gen/cri.ts';
@@ -10,8 +11,13 @@ import { message } from '../support/cri-messages.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
-const node = await startWorkload();
-after(() => node.stop());
+const folder = mkdtempSync(path.join(os.tmpdir(), 'gantry-resources-'));
+const classes = path.join(folder, 'blockio.yaml');
+const node = await startWorkload({ env: { GANTRY_CGROUP_BLOCKIO_CONFIG_FILE: classes } });
+after(async () => {
+  await node.stop();
+  rmSync(folder, { recursive: true });
+});
 
 const mebibyte = 1n << 20n;
 const limits = (fields: Partial<LinuxContainerResources>): LinuxContainerResources => message(LinuxContainerResources, fields);
@@ -243,6 +249,29 @@ test('a creation with limits that the kernel refuses leaves nothing', async () =
   await assertFails(node.createContainer(pod, { resources: { cpusetCpus: String(os.cpus().length + 100_000) } }), status.INVALID_ARGUMENT, /create container .*cpuset/);
 
   assert.deepEqual((await node.client.listContainers()).containers.filter(({ podSandboxId }) => podSandboxId === pod.id), []);
+});
+
+test('a class of block I/O throttles the disks that it names', async (t) => {
+  const disk = readdirSync('/sys/block').find((name) => existsSync(`/dev/${name}`) && !name.startsWith('ram'));
+  if (disk === undefined) return t.skip('this machine has no disk');
+  writeFileSync(classes, `Classes:\n  slow:\n    - Devices: [/dev/${disk}]\n      ThrottleReadBps: 2Mi\n      ThrottleWriteIOPS: 300\n`);
+  const pod = await node.runPod({ config: { annotations: { 'blockio.resources.beta.kubernetes.io/pod': 'slow' } } });
+
+  const id = await node.runContainer(pod);
+
+  const device = readFileSync(`/sys/block/${disk}/dev`, 'utf8').trim();
+  const [reads, writes] = [await value(id, 'blkio.throttle.read_bps_device', 'io.max'), await value(id, 'blkio.throttle.write_iops_device', 'io.max')];
+  if (onCgroup2) assert.match(reads, new RegExp(`${device} rbps=2097152 .*wiops=300`));
+  else assert.deepEqual([reads, writes], [`${device} 2097152`, `${device} 300`]);
+});
+
+test('a class that this node does not have is refused, and nothing is left of the container', async () => {
+  writeFileSync(classes, 'Classes: { slow: [{ Weight: 20 }] }');
+  const create = async (annotations: Record<string, string>): Promise<string> => node.createContainer(await node.runPod(), { config: { annotations } });
+
+  await assertFails(create({ 'io.kubernetes.cri.blockio-class': 'fast' }), status.FAILED_PRECONDITION, /use block I\/O class fast: there is no such class; there are: slow/);
+  await assertFails(create({ 'io.kubernetes.cri.blockio-class': '../x' }), status.INVALID_ARGUMENT, /check config.annotations\[io.kubernetes.cri.blockio-class\]: "..\/x" is no name of a class/);
+  await assertFails(create({ 'io.kubernetes.cri.rdt-class': 'no-such-group' }), status.FAILED_PRECONDITION, /use RDT class no-such-group: (resctrl is not mounted|there is no group)/);
 });
 
 test('a pod remembers what it was resized to', async () => {

@@ -15,6 +15,7 @@ import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { handlerDefaults } from './node-defaults.ts';
 import { inTime } from './in-time.ts';
+import { resourceClasses } from './resource-classes.ts';
 import { containerState } from './container-state.ts';
 
 export interface BuiltSpec {
@@ -29,11 +30,12 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
   const security = config.linux?.securityContext;
   const defaults = deps.defaults();
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
-  const [identity, devices, allDevices, localhostSeccomp] = await Promise.all([
+  const [identity, devices, allDevices, localhostSeccomp, classes] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
     security?.privileged === true ? hostDevices() : [],
     readSeccompProfile(config),
+    resourceClasses(deps, { config, podConfig: pod.config }),
   ]);
   const spec = buildContainerSpec({
     podId: pod.id,
@@ -52,6 +54,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     devices,
     hostDevices: allDevices,
     localhostSeccomp,
+    ...classes,
   });
   return { spec, identity, cgroupsPath };
 }

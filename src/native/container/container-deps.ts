@@ -27,6 +27,8 @@ export interface ContainerDeps {
   /** Those of the configuration in force: a reload changes them. */
   readonly defaults: () => NodeDefaults;
   readonly bootId: string;
+  /** Where the classes of block I/O are defined. It may be missing. */
+  readonly blockIoFile: string;
   readonly conmonPath: string;
   /** Where conmon puts exit files. */
   readonly exitDir: string;

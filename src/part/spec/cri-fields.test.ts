@@ -748,6 +748,13 @@ const rows: readonly (Row | Refusal)[] = [
     refused: ['failed-precondition', 'set config.linux.resources.unified: this node has cgroup v1, where these keys mean nothing'],
   },
 
+  {
+    field: 'LinuxContainerConfig.resources',
+    given: { resources: { cpuShares: 2n }, input: { blockIo: { weight: 50, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 9n }] } } },
+    gives: [resources, { cpu: { shares: 2n }, blockIO: { weight: 50, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 9n }] }, devices: undefined }],
+  },
+  { field: 'LinuxContainerConfig.resources', given: { input: { rdtClass: 'gold' } }, gives: [(spec) => spec.linux.intelRdt, { closID: 'gold' }] },
+
   // How it ends
   {
     field: 'ContainerConfig.stopSignal',

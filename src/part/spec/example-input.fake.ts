@@ -97,6 +97,8 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     devices: [],
     hostDevices: [],
     localhostSeccomp: undefined,
+    blockIo: undefined,
+    rdtClass: undefined,
     ...input,
   };
 }

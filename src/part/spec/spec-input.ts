@@ -1,6 +1,7 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
+import type { OciBlockIo } from './oci-spec.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
 import type { Identity } from './resolve-user.ts';
@@ -28,6 +29,10 @@ export interface SpecInput {
   readonly devices: readonly ResolvedDevice[];
   /** Every device of the host (hostDevices), for a privileged container; empty otherwise. */
   readonly hostDevices: readonly ResolvedDevice[];
+  /** The parameters of the block I/O class that annotations name (resourceClassOf), when they name one. */
+  readonly blockIo: OciBlockIo | undefined;
+  /** The RDT class that annotations name. */
+  readonly rdtClass: string | undefined;
   /** The content of the file that localhostSeccompPath names, when it names one. */
   readonly localhostSeccomp: string | undefined;
 }
