@@ -1,15 +1,16 @@
 /** The limits of a container as the kernel has them: files of its cgroup, by their names in cgroup v1 or v2, for either cgroup driver. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { detectCgroups, limitedPath } from '../../src/part/cgroup/cgroup-layout.ts';
 import { pathOfCgroupsPath } from '../../src/part/cgroup/cgroup-path.ts';
 import type { CriClient } from './cri-client.ts';
 
 export const onCgroup2 = existsSync('/sys/fs/cgroup/cgroup.controllers');
 
-/** The path of its cgroup in every hierarchy. */
+/** The path of the cgroup with its limits, in every hierarchy. */
 export async function cgroupPath(client: CriClient, containerId: string): Promise<string> {
   const { info } = await client.containerStatus({ containerId, verbose: true });
-  return pathOfCgroupsPath((JSON.parse(info['info'] ?? '{}') as { cgroup: string }).cgroup);
+  return limitedPath(detectCgroups(), pathOfCgroupsPath((JSON.parse(info['info'] ?? '{}') as { cgroup: string }).cgroup));
 }
 
 /** One value, trimmed. */

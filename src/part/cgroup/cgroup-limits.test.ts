@@ -22,14 +22,14 @@ const v2 = (unified: string): CgroupLayout => ({ mode: 'v2', controllers: new Ma
 const v1 = (root: string): CgroupLayout => ({ mode: 'v1', controllers: new Map([['memory', join(root, 'memory')], ['cpu', join(root, 'cpu')], ['hugetlb', join(root, 'hugetlb')]]), unified: undefined, unifiedControllers: [], hugetlb: true });
 
 test('v2: limits are put back to the letter, those of the cgroup below that crun makes too', (t) => {
-  const root = folder(t, { 'c/cpu.max': 'max 100000\n', 'c/memory.max': 'max\n', 'c/hugetlb.2MB.max': 'max\n', 'c/memory.high': '5\n', 'c/container/memory.max': '7\n', 'c/memory.current': '1\n' });
-  const saved = saveLimits(v2(root), '/c', ['memory.high', 'memory.none']);
+  const root = folder(t, { 'c/cpu.max': 'max 100000\n', 'c/memory.max': 'max\n', 'c/hugetlb.2MB.max': 'max\n', 'c/memory.high': '5\n', 'c.scope/container/memory.max': '7\n', 'c/memory.current': '1\n' });
+  const saved = [...saveLimits(v2(root), '/c', ['memory.high', 'memory.none']), ...saveLimits(v2(root), '/c.scope', [])];
   for (const { file } of saved) writeFileSync(file, '9\n');
 
   assert.deepEqual(putBackLimits(saved), []);
 
   assert.equal(saved.length, 5);
-  assert.deepEqual(['cpu.max', 'memory.max', 'hugetlb.2MB.max', 'memory.high', 'container/memory.max'].map((name) => readFileSync(join(root, 'c', name), 'utf8')), ['max 100000\n', 'max\n', 'max\n', '5\n', '7\n']);
+  assert.deepEqual(['c/cpu.max', 'c/memory.max', 'c/hugetlb.2MB.max', 'c/memory.high', 'c.scope/container/memory.max'].map((name) => readFileSync(join(root, name), 'utf8')), ['max 100000\n', 'max\n', 'max\n', '5\n', '7\n']);
 });
 
 test('v1: each controller has its files in its own hierarchy', (t) => {

@@ -1,8 +1,9 @@
 /** Reading a cgroup's limits before a change and putting them back when it fails halfway; writing those that runtimes don't. */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure } from '../../base/errors.ts';
 import { hostCgroupFiles, parseFlatKeyed, parseNumber } from './cgroup-file.ts';
+import { limitedPath } from './cgroup-layout.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 
 /** One limit as its file had it. */
@@ -17,9 +18,6 @@ const filesV1: Readonly<Record<string, readonly string[]>> = {
   memory: ['memory.limit_in_bytes', 'memory.memsw.limit_in_bytes'],
 };
 const filesV2: readonly string[] = ['cpu.weight', 'cpu.max', 'cpuset.cpus', 'cpuset.mems', 'memory.max', 'memory.swap.max'];
-
-/** Where crun puts the process in a scope of systemd's: a cgroup below, with limits of its own. */
-const crunChild = 'container';
 
 /** The limits that an update could change; `unified` are further v2 files. A file that isn't there is left out. */
 export function saveLimits(layout: CgroupLayout, path: string, unified: readonly string[]): SavedLimit[] {
@@ -48,7 +46,7 @@ export function dropQuotaV1(layout: CgroupLayout, path: string): void {
 /** Limits the huge pages of one size (`2MB`), in bytes. A size that the machine has not is failed-precondition. */
 export function limitHugepages(layout: CgroupLayout, path: string, { pageSize, limit }: { pageSize: string; limit: bigint }): void {
   const [mount, name] = layout.mode === 'v2' ? [layout.unified, 'max'] : [layout.controllers.get('hugetlb'), 'limit_in_bytes'];
-  const file = join(mount ?? '/', path, `hugetlb.${pageSize}.${name}`);
+  const file = join(mount ?? '/', limitedPath(layout, path), `hugetlb.${pageSize}.${name}`);
   try {
     writeFileSync(file, String(limit), { flag: 'r+' });
   } catch (cause) {
@@ -79,8 +77,8 @@ function limitFiles(layout: CgroupLayout, path: string, unified: readonly string
       return [...(filesV1[controller] ?? []), ...(controller === 'hugetlb' ? hugetlbFiles(directory, 'limit_in_bytes') : [])].map((name) => join(directory, name));
     });
   }
-  const own = join(layout.unified ?? '/', path);
-  return [own, join(own, crunChild)].filter((directory) => existsSync(directory)).flatMap((directory) =>
+  // systemd writes some limits (cpu.weight) to the scope even where crun keeps them below it.
+  return [...new Set([path, limitedPath(layout, path)])].map((each) => join(layout.unified ?? '/', each)).flatMap((directory) =>
     [...filesV2, ...hugetlbFiles(directory, 'max'), ...unified].map((name) => join(directory, name)));
 }
 

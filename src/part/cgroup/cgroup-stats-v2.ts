@@ -7,19 +7,21 @@ import { readPressure } from './cgroup-pressure.ts';
 
 type Read = (file: string) => string | undefined;
 
-export function readStatsV2(directory: string, processes: bigint, files: CgroupFiles): Omit<CgroupStats, 'at'> {
+/** `limited` is where its limits are, and what is counted of them (limitedPath). */
+export function readStatsV2({ directory, limited }: { directory: string; limited: string }, processes: bigint, files: CgroupFiles): Omit<CgroupStats, 'at'> {
   const read: Read = (file) => files.text(join(directory, file));
+  const limit: Read = (file) => files.text(join(limited, file));
   return {
-    cpu: readCpu(read),
-    memory: readMemory(read),
-    swap: readSwap(read),
-    pids: { threads: parseNumber(read('pids.current')), limit: parseNumber(read('pids.max')), processes },
+    cpu: readCpu(read, limit),
+    memory: readMemory(read, limit),
+    swap: readSwap(read, limit),
+    pids: { threads: parseNumber(read('pids.current')), limit: parseNumber(limit('pids.max')), processes },
     io: readIo(read),
     pressure: readPressure(directory, files),
   };
 }
 
-function readCpu(read: Read): CpuStats | undefined {
+function readCpu(read: Read, limited: Read): CpuStats | undefined {
   const stat = parseFlatKeyed(read('cpu.stat'));
   const inNs = (key: string): bigint | undefined => {
     const value = stat.get(key);
@@ -27,24 +29,26 @@ function readCpu(read: Read): CpuStats | undefined {
   };
   const usageNs = inNs('usage_usec');
   if (usageNs === undefined) return undefined;
+  const quota = parseFlatKeyed(limited('cpu.stat'));
+  const throttledUs = quota.get('throttled_usec');
   return {
     usageNs,
     userNs: inNs('user_usec'),
     systemNs: inNs('system_usec'),
-    periods: stat.get('nr_periods'),
-    throttledPeriods: stat.get('nr_throttled'),
-    throttledNs: inNs('throttled_usec'),
+    periods: quota.get('nr_periods'),
+    throttledPeriods: quota.get('nr_throttled'),
+    throttledNs: throttledUs === undefined ? undefined : throttledUs * 1000n,
   };
 }
 
-function readMemory(read: Read): MemoryStats | undefined {
+function readMemory(read: Read, limited: Read): MemoryStats | undefined {
   const usage = parseNumber(read('memory.current'));
   if (usage === undefined) return undefined;
   const stat = parseFlatKeyed(read('memory.stat'));
   const events = parseFlatKeyed(read('memory.events'));
   const inactiveFile = stat.get('inactive_file') ?? 0n;
   const workingSet = usage > inactiveFile ? usage - inactiveFile : 0n;
-  const limit = parseNumber(read('memory.max'));
+  const limit = parseNumber(limited('memory.max'));
   return {
     usage,
     workingSet,
@@ -62,10 +66,10 @@ function readMemory(read: Read): MemoryStats | undefined {
   };
 }
 
-function readSwap(read: Read): SwapStats | undefined {
+function readSwap(read: Read, limited: Read): SwapStats | undefined {
   const usage = parseNumber(read('memory.swap.current'));
   if (usage === undefined) return undefined;
-  const limit = parseNumber(read('memory.swap.max'));
+  const limit = parseNumber(limited('memory.swap.max'));
   return { usage, limit, available: availableOf(limit, usage) };
 }
 
