@@ -151,6 +151,18 @@ export function criContract(name: string, { start, peer }: ContractOptions): voi
         await assertFails(client.podSandboxStatus({ podSandboxId: unknownId }), status.NOT_FOUND);
       });
 
+      ours('a ready pod can be resized again and again, an unknown or a stopped one cannot', async () => {
+        const { id: podSandboxId } = await runPod();
+        const linux = message(LinuxContainerResources, { cpuShares: 512n, memoryLimitInBytes: 64n << 20n });
+
+        await client.updatePodSandboxResources({ podSandboxId, resources: linux });
+        await client.updatePodSandboxResources({ podSandboxId, resources: linux, overhead: linux });
+
+        await client.stopPodSandbox({ podSandboxId });
+        await assertFails(client.updatePodSandboxResources({ podSandboxId, resources: linux }), status.FAILED_PRECONDITION);
+        await assertFails(client.updatePodSandboxResources({ podSandboxId: unknownId, resources: linux }), status.NOT_FOUND);
+      });
+
       ours('to stop an unknown pod is success', async () => {
         await client.stopPodSandbox({ podSandboxId: unknownId });
       });
@@ -285,6 +297,18 @@ export function criContract(name: string, { start, peer }: ContractOptions): voi
         for (const containerId of [created, running]) await client.removeContainer({ containerId });
 
         assert.deepEqual(await containers({ podSandboxId: pod.id }), []);
+      });
+
+      test('changed limits are in the status, and the same change again is the same', async () => {
+        const containerId = await run(await runPod());
+        const linux = message(LinuxContainerResources, { cpuShares: 512n, memoryLimitInBytes: 64n << 20n });
+
+        for (let time = 0; time < 2; time++) {
+          await client.updateContainerResources({ containerId, linux });
+
+          const { resources } = (await client.containerStatus({ containerId })).status ?? {};
+          assert.deepEqual([resources?.linux?.cpuShares, resources?.linux?.memoryLimitInBytes], [512n, 64n << 20n]);
+        }
       });
 
       test('an unknown container is removed', async () => {

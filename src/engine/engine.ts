@@ -13,8 +13,8 @@
  * - A cancelled `ctx.signal` ends the waiting, never leaves work half done: what began is completed or undone.
  */
 import type {
-  Container, ContainerConfig, ContainerFilter, ContainerResources, ContainerStats, ContainerStatsFilter, ContainerStatus,
-  FilesystemUsage, Image, ImageFilter, ImageSpec, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
+  Container, ContainerConfig, ContainerFilter, ContainerStats, ContainerStatsFilter, ContainerStatus,
+  FilesystemUsage, Image, ImageFilter, ImageSpec, LinuxContainerResources, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
   PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, RuntimeConfigResponse, RuntimeHandler, RuntimeFeatures, RuntimeStatus,
 } from '../gen/cri.ts';
 import type { Logger } from '../base/log.ts';
@@ -45,14 +45,30 @@ export interface PodEngine {
   remove(id: string, ctx: CallContext): Promise<void>;
   status(id: string, verbose: boolean): Promise<{ status: PodSandboxStatus; info: VerboseInfo; containers: ContainerStatus[] }>;
   list(filter: PodSandboxFilter | undefined): Promise<PodSandbox[]>;
+  /** Tells what a READY pod (else failed-precondition) was resized to; its cgroup is the business of whoever made it. */
+  updateResources(id: string, change: PodResourceChange, ctx: CallContext): Promise<void>;
   stats(id: string): Promise<PodSandboxStats>;
   listStats(filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]>;
+}
+
+/** What a pod as a whole was resized to; undefined is as it was. */
+export interface PodResourceChange {
+  readonly overhead: LinuxContainerResources | undefined;
+  readonly resources: LinuxContainerResources | undefined;
 }
 
 export interface ExecResult {
   readonly stdout: Uint8Array;
   readonly stderr: Uint8Array;
   readonly exitCode: number;
+}
+
+/** New limits of a container. */
+export interface ResourceChange {
+  /** Zero and empty mean "as it is". */
+  readonly linux: LinuxContainerResources;
+  /** Opaque words of whoever asks: kept, and told in the verbose status. */
+  readonly annotations: Readonly<Record<string, string>>;
 }
 
 export interface ContainerEngine {
@@ -66,7 +82,8 @@ export interface ContainerEngine {
   remove(id: string, ctx: CallContext): Promise<void>;
   status(id: string, verbose: boolean): Promise<{ status: ContainerStatus; info: VerboseInfo }>;
   list(filter: ContainerFilter | undefined): Promise<Container[]>;
-  updateResources(id: string, resources: ContainerResources, ctx: CallContext): Promise<void>;
+  /** Changes the limits that are named, all or none; status echoes them. Exited, or memory in use above its new limit: failed-precondition. */
+  updateResources(id: string, change: ResourceChange, ctx: CallContext): Promise<void>;
   /** Starts a new log file at the container's log path (after a rotation). Not running: failed-precondition. */
   reopenLog(id: string, ctx: CallContext): Promise<void>;
   /**

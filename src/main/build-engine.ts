@@ -117,6 +117,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 
   const containerDeps: ContainerDeps = {
     ...oci, log, images, exitWatch, usage, paths, cdi, hooks, apparmor, selinux,
+    blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
       const probed = await probes.ask(handlers.get(handler));

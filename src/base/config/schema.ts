@@ -306,6 +306,12 @@ export const schema = table('', {
       applies: 'restart',
       about: "Who makes the cgroups. It has to be the kubelet's `cgroupDriver`, which kubelets from 1.28 on ask for here. `auto` is systemd where systemd runs the node with cgroup v2, else cgroupfs.",
     }),
+    blockioConfigFile: setting({
+      kind: path,
+      default: '/etc/gantry/blockio.yaml',
+      applies: 'restart',
+      about: 'Classes of block I/O (weights and throttles of devices) that pods choose from by annotations, in the format of the file of the same name that CRI-O and containerd read. It need not exist, and is read whenever a container names a class.',
+    }),
   }),
 
   security: table('How containers are confined.', {

@@ -36,6 +36,7 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
         status: only(PodSandboxStatus, { id }), info: verbose ? info : {}, containers: [only(ContainerStatus, { id: 'in-pod' })],
       }),
       list: async () => [only(PodSandbox, { id: 'pod-1' }), only(PodSandbox, { id: 'pod-2' })],
+      updateResources: async () => {},
       stats: async (id) => only(PodSandboxStats, { attributes: { id, metadata: undefined, labels: {}, annotations: {} } }),
       listStats: async () => [only(PodSandboxStats)],
       ...other.pods,

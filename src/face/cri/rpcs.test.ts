@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   AuthConfig, Container, ContainerConfig, ContainerResources, ContainerStats, ContainerStatus, FilesystemUsage, Image, ImageServiceService,
   ImageSpec, LinuxContainerResources, PodSandbox, PodSandboxConfig, PodSandboxStats, PodSandboxStatus, RuntimeServiceService,
+  WindowsContainerResources,
 } from '../../gen/cri.ts';
 import type { RpcName } from './cri-client.fake.ts';
 import { fakeEngine, only } from './engine.fake.ts';
@@ -30,6 +31,8 @@ const happy: readonly [RpcName, object, readonly unknown[], object][] = [
     ['pods.status', 'p', true], { status: only(PodSandboxStatus, { id: 'p' }), info: { detail: 'as asked' } }],
   ['listPodSandbox', { filter: undefined },
     ['pods.list', undefined], { items: [only(PodSandbox, { id: 'pod-1' }), only(PodSandbox, { id: 'pod-2' })] }],
+  ['updatePodSandboxResources', { podSandboxId: 'p', overhead: undefined, resources: linux },
+    ['pods.updateResources', 'p', { overhead: undefined, resources: linux }], {}],
   ['createContainer', { podSandboxId: 'p', config: container, sandboxConfig: pod },
     ['containers.create', { podId: 'p', config: container, podConfig: pod }], { containerId: 'container-id' }],
   ['startContainer', { containerId: 'c' }, ['containers.start', 'c'], {}],
@@ -39,8 +42,8 @@ const happy: readonly [RpcName, object, readonly unknown[], object][] = [
     ['containers.list', listFilter], { containers: [only(Container, { id: 'container-1' })] }],
   ['containerStatus', { containerId: 'c', verbose: false },
     ['containers.status', 'c', false], { status: only(ContainerStatus, { id: 'c', resources: only(ContainerResources) }), info: {} }],
-  ['updateContainerResources', { containerId: 'c', linux, windows: undefined, annotations: {} },
-    ['containers.updateResources', 'c', only(ContainerResources, { linux })], {}],
+  ['updateContainerResources', { containerId: 'c', linux, windows: undefined, annotations: { why: 'resize' } },
+    ['containers.updateResources', 'c', { linux, annotations: { why: 'resize' } }], {}],
   ['reopenContainerLog', { containerId: 'c' }, ['containers.reopenLog', 'c'], {}],
   ['execSync', { containerId: 'c', cmd: ['ls', '/'], timeout: 5n },
     ['containers.execSync', 'c', ['ls', '/'], 5], { stdout: Buffer.from('out'), stderr: Buffer.from('err'), exitCode: 3 }],
@@ -81,8 +84,6 @@ const noCheckpoints = 'checkpoints are not part of this version';
 const noMetrics = 'pod metrics are not part of this version';
 
 const notYet: readonly [RpcName, object, string][] = [
-  ['updatePodSandboxResources', { podSandboxId: 'p' },
-    'update resources of pod p: resizing a pod as a whole is not part of this version; its containers can be resized'],
   ['exec', { containerId: 'c', cmd: [] }, `exec in container c: ${noStreaming}; ExecSync runs a command to its end`],
   ['attach', { containerId: 'c' }, `attach to container c: ${noStreaming}; the log has what the container writes`],
   ['portForward', { podSandboxId: 'p', port: [] }, `forward ports of pod p: ${noStreaming}; the pod answers on its own address`],
@@ -154,6 +155,7 @@ const incomplete: readonly [RpcName, object, string][] = [
   ['stopPodSandbox', {}, 'stop pod: pod_sandbox_id is missing'],
   ['removePodSandbox', {}, 'remove pod: pod_sandbox_id is missing'],
   ['podSandboxStatus', {}, 'status of pod: pod_sandbox_id is missing'],
+  ['updatePodSandboxResources', {}, 'update resources of pod: pod_sandbox_id is missing'],
   ['podSandboxStats', {}, 'stats of pod: pod_sandbox_id is missing'],
   ['createContainer', { config: container }, 'create container: pod_sandbox_id is missing'],
   ['createContainer', { podSandboxId: 'p' }, 'create container: config is missing'],
@@ -169,6 +171,8 @@ const incomplete: readonly [RpcName, object, string][] = [
   ['containerStats', {}, 'stats of container: container_id is missing'],
   ['updateContainerResources', { linux, annotations: {} }, 'update resources of container: container_id is missing'],
   ['updateContainerResources', { containerId: 'c', annotations: {} }, 'update resources of container: linux is missing'],
+  ['updateContainerResources', { containerId: 'c', linux, windows: only(WindowsContainerResources), annotations: {} },
+    'update resources of container windows: this is a Linux node'],
   ['reopenContainerLog', {}, 'reopen log of container: container_id is missing'],
   ['execSync', { cmd: ['ls'], timeout: 0n }, 'exec in container: container_id is missing'],
   ['execSync', { containerId: 'c', cmd: [], timeout: 0n }, 'exec in container: cmd is missing'],

@@ -22,6 +22,7 @@ import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { handlerDefaults } from './node-defaults.ts';
 import { selinuxOf } from './pod-place.ts';
+import { resourceClasses } from './resource-classes.ts';
 import { containerState } from './container-state.ts';
 
 export interface BuiltSpec {
@@ -37,13 +38,14 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
   const defaults = deps.defaults();
   const handler = handlerDefaults(defaults, pod.handler);
   const cgroupsPath = deps.cgroups.containerPath(pod.cgroupParent, id);
-  const [identity, devices, allDevices, cdi, localhostSeccomp, apparmor] = await Promise.all([
+  const [identity, devices, allDevices, cdi, localhostSeccomp, apparmor, classes] = await Promise.all([
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
     security?.privileged === true && handler.privilegedDevices === 'all' ? hostDevices() : [],
     deps.cdi.edits(requestedDevices(config)),
     readSeccompProfile(config),
     apparmorFor(deps, config),
+    resourceClasses(deps, { config, podConfig: pod.config }),
   ]);
   const spec = buildContainerSpec({
     podId: pod.id,
@@ -66,6 +68,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     localhostSeccomp,
     apparmor,
     selinux: selinuxOf(deps.selinux, pod),
+    ...classes,
   });
   return { spec: withHooks(spec, await hooksOf(deps, { pod, config }, spec)), identity, cgroupsPath };
 }

@@ -48,6 +48,8 @@ export interface ContainerDeps {
   /** The policy's contexts for containers. Undefined on a node without SELinux, or with it switched off. */
   readonly selinux: SelinuxContexts | undefined;
   readonly bootId: string;
+  /** Where the classes of block I/O are defined. It may be missing. */
+  readonly blockIoFile: string;
   readonly conmonPath: string;
   /** Where conmon puts exit files. */
   readonly exitDir: string;

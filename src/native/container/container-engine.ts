@@ -37,7 +37,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
       return { status: containerStatus(record), info: verbose ? containerInfo(record, await readSpec(deps, record)) : {} };
     },
     list: async (filter) => listContainers(deps.records, filter),
-    updateResources: (id, resources, ctx) => updateContainerResources(deps, get(id), resources, ctx),
+    updateResources: async (id, change, ctx) => updateContainerResources(deps, get(id).id, change, ctx),
     reopenLog: async (id) => reopenContainerLog(deps, get(id)),
     execSync: async (id, command, timeoutSeconds, ctx) => execSyncInContainer(deps, get(id), { command, timeoutSeconds }, ctx),
     stats: async (id) => containerStats(deps, get(id)),

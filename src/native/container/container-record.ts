@@ -1,7 +1,7 @@
 /**
  * What is kept of a container. Facts only: its state is derived from them (container-state.ts), never stored.
  */
-import type { ContainerConfig, ContainerUser, Signal } from '../../gen/cri.ts';
+import type { ContainerConfig, ContainerUser, LinuxContainerResources, Signal } from '../../gen/cri.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 
 /** How a container ended. */
@@ -28,6 +28,10 @@ export interface ContainerRecord {
   readonly user: ContainerUser | undefined;
   /** Asks it to stop; never the CRI's "default", which was resolved against the image. */
   readonly stopSignal: Signal;
+  /** The limits in force: those of `config`, as far as this host keeps them, and as they were changed since. Absent in records of 0.1. */
+  readonly resources?: LinuxContainerResources | undefined;
+  /** The annotations of those changes. */
+  readonly resourceAnnotations?: Readonly<Record<string, string>>;
   /** Absolute; empty when the container has no log. */
   readonly logPath: string;
   /** linux.cgroupsPath of its spec. */
@@ -52,4 +56,9 @@ export function usesImage(record: ContainerRecord, imageId: string): boolean {
 /** The natural key of a container: a repeated CreateContainer carries the same one. */
 export function containerKey(podId: string, config: ContainerConfig): string {
   return `${podId}/${config.metadata?.name ?? ''}/${config.metadata?.attempt ?? 0}`;
+}
+
+/** The limits that a container has now; undefined when it was made without any and none were set since. */
+export function resourcesOf(record: Pick<ContainerRecord, 'config' | 'resources'>): LinuxContainerResources | undefined {
+  return record.resources ?? record.config.linux?.resources;
 }

@@ -1,11 +1,12 @@
 import type { ContainerStatus, Mount } from '../../gen/cri.ts';
 import type { VerboseInfo } from '../../engine/engine.ts';
+import { resourcesOf } from './container-record.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { containerState } from './container-state.ts';
 
 /** A container's status from its record alone. */
 export function containerStatus(record: ContainerRecord): ContainerStatus {
-  const resources = record.config.linux?.resources;
+  const resources = resourcesOf(record);
   return {
     id: record.id,
     metadata: record.config.metadata,
@@ -49,6 +50,7 @@ export function containerInfo(record: ContainerRecord, runtimeSpec: unknown): Ve
       snapshotKey: record.id,
       image: record.imageId,
       cgroup: record.cgroup,
+      resourceAnnotations: record.resourceAnnotations ?? {},
       runtimeSpec: withoutEnvironment(runtimeSpec),
     }),
   };

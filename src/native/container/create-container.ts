@@ -4,6 +4,7 @@ import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import { ContainerConfig } from '../../gen/cri.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
+import { resourcesInForce } from '../../part/spec/resource-change.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
 import { buildSpec } from './build-spec.ts';
 import type { BuiltSpec } from './build-spec.ts';
@@ -142,6 +143,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     handler: pod.handler,
     user: containerUser(made.built.identity),
     stopSignal: effectiveStopSignal(config, image.config),
+    resources: config.linux?.resources && resourcesInForce(config.linux.resources, deps.hostFacts, deps.defaults().container),
     logPath: made.logPath,
     cgroup: made.built.cgroupsPath,
     createdAt: BigInt(Date.now()) * 1_000_000n,

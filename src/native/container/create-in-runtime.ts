@@ -9,6 +9,7 @@ import type { BuiltSpec } from './build-spec.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { checkInRdtClass } from './resource-classes.ts';
 
 export interface CreatedProcesses {
   readonly container: ProcessRef;
@@ -23,7 +24,8 @@ export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: 
   if (made.logPath !== '') await inTime(mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 }), { act: 'make log directory', path: dirname(made.logPath) });
   const runtime = deps.handlers.get(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id });
-  return await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroupsPath, bundle } }, () =>
+  const rdtClass = made.built.spec.linux.intelRdt?.closID;
+  const processes = await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroupsPath, bundle } }, () =>
     createWithConmon({
       conmon: deps.conmonPath,
       runtime,
@@ -39,4 +41,6 @@ export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: 
       deadlineMs: runtime.createTimeoutMs,
       signal: made.signal,
     }, deps.log));
+  if (rdtClass !== undefined) checkInRdtClass(rdtClass, processes.container.pid);
+  return processes;
 }

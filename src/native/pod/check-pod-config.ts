@@ -2,6 +2,7 @@ import { failure } from '../../base/errors.ts';
 import { NamespaceMode, Protocol } from '../../gen/cri.ts';
 import type { PodSandboxConfig, PortMapping } from '../../gen/cri.ts';
 import { validateSysctls } from '../../host/namespaces.ts';
+import { checkResources } from '../../part/spec/check-resources.ts';
 import { namespaceOptions, podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 import { checkDnsConfig } from './resolv-conf.ts';
 
@@ -22,6 +23,10 @@ export function checkPodConfig(config: PodSandboxConfig): void {
   checkDnsConfig(config.dnsConfig);
   for (const mapping of config.portMappings) checkPortMapping(mapping);
   if (config.logDirectory !== '' && !config.logDirectory.startsWith('/')) throw bad('log_directory', 'it is not an absolute path');
+  for (const field of ['overhead', 'resources'] as const) {
+    const asked = config.linux?.[field];
+    if (asked !== undefined) checkResources(asked, `config.linux.${field}`);
+  }
   if (/\0|(^|\/)\.\.(\/|$)/.test(config.linux?.cgroupParent ?? '')) throw bad('linux.cgroup_parent', 'it has .. or a NUL byte in it');
 }
 

@@ -8,6 +8,7 @@ import { listPodStats, podStats } from './pod-stats.ts';
 import { removePod } from './remove-pod.ts';
 import { runPod } from './run-pod.ts';
 import { stopPod } from './stop-pod.ts';
+import { updatePodResources } from './update-pod-resources.ts';
 
 /** The engine contract for pods, each method one recipe. */
 export function createPodEngine(deps: PodDeps): PodEngine {
@@ -21,6 +22,7 @@ export function createPodEngine(deps: PodDeps): PodEngine {
       return { status: podStatus(record, deps.isReady), info: verbose ? podInfo(deps, record) : {}, containers: deps.containers.statusesOf(record.id) };
     },
     list: async (filter) => listPods(deps.records.all(), filter, deps.isReady),
+    updateResources: async (id, change) => updatePodResources(deps, get(id).id, change),
     stats: async (id) => podStats(deps, get(id)),
     listStats: async (filter) => listPodStats(deps, filter),
   };

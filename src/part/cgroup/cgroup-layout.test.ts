@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { detectCgroups, hierarchies } from './cgroup-layout.ts';
+import { detectCgroups, hierarchies, limitedPath } from './cgroup-layout.ts';
 
 function unifiedMount(t: TestContext, controllers: string): string {
   const mount = mkdtempSync(join(tmpdir(), 'gantry-cgroup2-'));
@@ -46,6 +46,14 @@ test('v2: one hierarchy', (t) => {
   assert.equal(layout.mode, 'v2');
   assert.deepEqual(hierarchies(layout), [mount]);
   assert.equal(layout.hugetlb, true);
+});
+
+test('the limits of a scope that crun divided are in the cgroup below it', (t) => {
+  const mount = unifiedMount(t, 'memory');
+  const layout = detectCgroups(`41 31 0:38 / ${mount} rw,relatime shared:4 - cgroup2 cgroup2 rw,nsdelegate`);
+  for (const path of ['a.scope/container', 'b.scope', 'c/container']) mkdirSync(join(mount, path), { recursive: true });
+
+  assert.deepEqual(['/a.scope', '/b.scope', '/c'].map((path) => limitedPath(layout, path)), ['/a.scope/container', '/b.scope', '/c']);
 });
 
 test('this host is read without error', () => {

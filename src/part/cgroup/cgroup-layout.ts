@@ -1,5 +1,5 @@
 /** How this host's cgroups are mounted: v1, v2, or hybrid (v1 controllers beside a cgroup2 mount). */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostCgroupFiles } from './cgroup-file.ts';
 
@@ -36,6 +36,15 @@ export function hierarchies(layout: CgroupLayout): string[] {
   const mounts = new Set(layout.controllers.values());
   if (layout.unified !== undefined) mounts.add(layout.unified);
   return [...mounts];
+}
+
+/**
+ * The cgroup that carries a container's limits. crun, when systemd makes the scope, puts the process and all limits on v2 into a cgroup
+ * below it and leaves the scope itself without; what is counted there is counted in the scope too.
+ */
+export function limitedPath(layout: CgroupLayout, path: string): string {
+  const below = join(path, 'container');
+  return layout.mode === 'v2' && layout.unified !== undefined && path.endsWith('.scope') && existsSync(join(layout.unified, below)) ? below : path;
 }
 
 interface Mount {

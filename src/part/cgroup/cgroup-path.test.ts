@@ -16,6 +16,12 @@ test('systemd: the slice tells the path, and the scope has our name', () => {
   assert.equal(cgroupPathFor({ driver: 'systemd', parent: '', id: 'c1' }).path, '/system.slice/gantry-c1.scope');
 });
 
+test('systemd: a plain path becomes the slice that the kubelet would make of it', () => {
+  assert.equal(cgroupPathFor({ driver: 'systemd', parent: '/kubepods/burstable/pod1-2', id: 'c1' }).cgroupsPath, 'kubepods-burstable-pod1_2.slice:gantry:c1');
+  assert.equal(cgroupParentPath('systemd', '/kubepods/burstable/pod1-2'), '/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1_2.slice');
+  assert.equal(cgroupParentPath('systemd', 'web//'), '/web.slice');
+});
+
 test('a recorded path of either driver is found again', () => {
   for (const driver of ['cgroupfs', 'systemd'] as const) {
     const parent = driver === 'systemd' ? 'a-b.slice' : '/a/b';
@@ -32,7 +38,7 @@ test('a parent that leaves its place or is none of the driver is refused', () =>
   assert.throws(() => cgroupParentPath('cgroupfs', '/'), { ...refused, message: /want a cgroup below the root/ });
   assert.throws(() => cgroupParentPath('cgroupfs', '/a\n/b'), refused);
   assert.throws(() => cgroupParentPath('systemd', 'a.slice:x:y'), refused);
-  for (const parent of ['/kubepods/pod1', 'a--b.slice', '-a.slice', 'a-.slice', '.slice']) {
+  for (const parent of ['a--b.slice', '-a.slice', 'a-.slice', '.slice', 'a b.slice', '/kubepods/a b', '/kubepods/ü']) {
     assert.throws(() => cgroupParentPath('systemd', parent), { ...refused, message: /want the name of a systemd slice/ }, parent);
   }
 });

@@ -17,7 +17,7 @@ const defaultParents: Readonly<Record<CgroupDriver, string>> = { cgroupfs: '/gan
 
 export interface CgroupPathRequest {
   readonly driver: CgroupDriver;
-  /** CRI cgroup_parent: a path, or with systemd a slice (alone or as the last element of a path). Empty: a parent of our own. */
+  /** CRI cgroup_parent: a path; with systemd also a slice, alone or at the end of the path of its slices. Empty: a parent of our own. */
   readonly parent: string;
   /** The container's or pod's id. */
   readonly id: string;
@@ -39,7 +39,7 @@ export function cgroupParentPath(driver: CgroupDriver, parent: string): string {
   // eslint-disable-next-line no-control-regex
   if (/[\x00-\x1f:]/.test(wanted) || wanted.split('/').includes('..')) throw badParent(parent, 'a cgroup path without colons, control characters and ".."');
   if (driver === 'cgroupfs') return absolute(wanted, parent);
-  return expandSlice(posix.basename(wanted), parent);
+  return expandSlice(wanted.endsWith('.slice') ? posix.basename(wanted) : sliceOf(absolute(wanted, parent)), parent);
 }
 
 function absolute(path: string, parent: string): string {
@@ -55,9 +55,17 @@ export function pathOfCgroupsPath(cgroupsPath: string): string {
   return posix.join(expandSlice(slice!, slice!), `${prefix}-${id}.scope`);
 }
 
+/**
+ * The slice for a plain path, as the kubelet names it: /kubepods/burstable/pod1-2 is kubepods-burstable-pod1_2.slice. A dash divides
+ * slices, so one within a name becomes an underscore.
+ */
+function sliceOf(path: string): string {
+  return `${path.slice(1).replaceAll('-', '_').replaceAll('/', '-')}.slice`;
+}
+
 /** systemd.slice(5): `a-b.slice` lies in `a.slice`, so the name tells the whole path: /a.slice/a-b.slice. */
 function expandSlice(slice: string, parent: string): string {
-  const stem = /^([^-].*?)\.slice$/.exec(slice)?.[1];
+  const stem = /^([\w.\\-]+)\.slice$/.exec(slice)?.[1];
   const parts = stem?.split('-') ?? [];
   if (stem === undefined || parts.includes('')) throw badParent(parent, 'the name of a systemd slice such as kubepods-besteffort.slice, as the cgroup driver is systemd');
   return parts.map((_, n) => `/${parts.slice(0, n + 1).join('-')}.slice`).join('');

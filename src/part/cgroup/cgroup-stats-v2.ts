@@ -6,60 +6,49 @@ import type { CgroupStats, CpuStats, IoStats, MemoryStats, SwapStats } from './c
 import { readPressure } from './cgroup-pressure.ts';
 
 type Read = (file: string) => string | undefined;
-type ReadLimit = (file: string) => bigint | undefined;
 
-function lowest(one: bigint | undefined, other: bigint | undefined): bigint | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return one < other ? one : other;
-}
-
-/**
- * What a cgroup and all below it uses. Under systemd crun gives the processes of a scope a cgroup `container` of their own, and
- * sets the limits there and not on the scope (seen with crun 1.8): so limits, and what they brake, are looked for in both.
- */
-export function readStatsV2(directory: string, processes: bigint, files: CgroupFiles): Omit<CgroupStats, 'at'> {
+/** `limited` is where its limits are, and what is counted of them (limitedPath). */
+export function readStatsV2({ directory, limited }: { directory: string; limited: string }, processes: bigint, files: CgroupFiles): Omit<CgroupStats, 'at'> {
   const read: Read = (file) => files.text(join(directory, file));
-  const below: Read = (file) => (directory.endsWith('.scope') ? files.text(join(directory, 'container', file)) : undefined);
-  const limit: ReadLimit = (file) => lowest(parseNumber(read(file)), parseNumber(below(file)));
+  const limit: Read = (file) => files.text(join(limited, file));
   return {
-    cpu: readCpu(read, below),
+    cpu: readCpu(read, limit),
     memory: readMemory(read, limit),
     swap: readSwap(read, limit),
-    pids: { threads: parseNumber(read('pids.current')), limit: limit('pids.max'), processes },
+    pids: { threads: parseNumber(read('pids.current')), limit: parseNumber(limit('pids.max')), processes },
     io: readIo(read),
     pressure: readPressure(directory, files),
   };
 }
 
-/** Time is counted with all below; throttling only where the quota is set. */
-function readCpu(read: Read, below: Read): CpuStats | undefined {
+function readCpu(read: Read, limited: Read): CpuStats | undefined {
   const stat = parseFlatKeyed(read('cpu.stat'));
-  const inner = parseFlatKeyed(below('cpu.stat'));
-  const braked = (inner.get('nr_periods') ?? 0n) > 0n ? inner : stat;
-  const inNs = (key: string, from = stat): bigint | undefined => {
-    const value = from.get(key);
+  const inNs = (key: string): bigint | undefined => {
+    const value = stat.get(key);
     return value === undefined ? undefined : value * 1000n;
   };
   const usageNs = inNs('usage_usec');
   if (usageNs === undefined) return undefined;
+  const quota = parseFlatKeyed(limited('cpu.stat'));
+  const throttledUs = quota.get('throttled_usec');
   return {
     usageNs,
     userNs: inNs('user_usec'),
     systemNs: inNs('system_usec'),
-    periods: braked.get('nr_periods'),
-    throttledPeriods: braked.get('nr_throttled'),
-    throttledNs: inNs('throttled_usec', braked),
+    periods: quota.get('nr_periods'),
+    throttledPeriods: quota.get('nr_throttled'),
+    throttledNs: throttledUs === undefined ? undefined : throttledUs * 1000n,
   };
 }
 
-function readMemory(read: Read, readLimit: ReadLimit): MemoryStats | undefined {
+function readMemory(read: Read, limited: Read): MemoryStats | undefined {
   const usage = parseNumber(read('memory.current'));
   if (usage === undefined) return undefined;
   const stat = parseFlatKeyed(read('memory.stat'));
   const events = parseFlatKeyed(read('memory.events'));
   const inactiveFile = stat.get('inactive_file') ?? 0n;
   const workingSet = usage > inactiveFile ? usage - inactiveFile : 0n;
-  const limit = readLimit('memory.max');
+  const limit = parseNumber(limited('memory.max'));
   return {
     usage,
     workingSet,
@@ -77,10 +66,10 @@ function readMemory(read: Read, readLimit: ReadLimit): MemoryStats | undefined {
   };
 }
 
-function readSwap(read: Read, readLimit: ReadLimit): SwapStats | undefined {
+function readSwap(read: Read, limited: Read): SwapStats | undefined {
   const usage = parseNumber(read('memory.swap.current'));
   if (usage === undefined) return undefined;
-  const limit = readLimit('memory.swap.max');
+  const limit = parseNumber(limited('memory.swap.max'));
   return { usage, limit, available: availableOf(limit, usage) };
 }
 

@@ -29,7 +29,7 @@ test('v2: every figure', () => {
     '/c/io.pressure': pressure,
   });
 
-  const stats = readStatsV2('/c', 5n, files);
+  const stats = readStatsV2({ directory: '/c', limited: '/c' }, 5n, files);
 
   assert.deepEqual(stats.cpu, { usageNs: 2_500_000_000n, userNs: 2_000_000_000n, systemNs: 500_000_000n, periods: 10n, throttledPeriods: 3n, throttledNs: 900_000n });
   assert.deepEqual(stats.memory, {
@@ -43,7 +43,7 @@ test('v2: every figure', () => {
 });
 
 test('v2: no limit is no number, and no file is no figure', () => {
-  const stats = readStatsV2('/c', 0n, filesOf({ '/c/memory.current': '10\n', '/c/memory.max': 'max\n' }));
+  const stats = readStatsV2({ directory: '/c', limited: '/c' }, 0n, filesOf({ '/c/memory.current': '10\n', '/c/memory.max': 'max\n' }));
 
   assert.equal(stats.memory?.limit, undefined);
   assert.equal(stats.memory?.available, undefined);
@@ -113,7 +113,7 @@ test('v2: of a scope whose limits crun has set on a cgroup inside, use is the sc
     '/s.slice/gantry-x.scope/container/pids.max': '20\n',
   });
 
-  const stats = readStatsV2('/s.slice/gantry-x.scope', 1n, files);
+  const stats = readStatsV2({ directory: '/s.slice/gantry-x.scope', limited: '/s.slice/gantry-x.scope/container' }, 1n, files);
 
   assert.deepEqual(stats.cpu, { usageNs: 2_500_000n, userNs: undefined, systemNs: undefined, periods: 10n, throttledPeriods: 3n, throttledNs: 900_000n });
   assert.equal(stats.memory?.limit, 300n);

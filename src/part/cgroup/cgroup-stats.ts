@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostCgroupFiles } from './cgroup-file.ts';
 import type { CgroupFiles } from './cgroup-file.ts';
+import { limitedPath } from './cgroup-layout.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 import { readStatsV1 } from './cgroup-stats-v1.ts';
 import { readStatsV2 } from './cgroup-stats-v2.ts';
@@ -103,7 +104,7 @@ export function readCgroupStats(layout: CgroupLayout, path: string, files: Cgrou
   const unified = layout.unified === undefined ? undefined : join(layout.unified, path);
   if (layout.mode === 'v2') {
     if (unified === undefined || !existsSync(unified)) return undefined;
-    return { at, ...readStatsV2(unified, processCount(layout, path), files) };
+    return { at, ...readStatsV2({ directory: unified, limited: join(layout.unified!, limitedPath(layout, path)) }, processCount(layout, path), files) };
   }
   const directories = new Map([...layout.controllers].map(([name, mount]) => [name, join(mount, path)]));
   if (![...directories.values()].some((directory) => existsSync(directory))) return undefined;

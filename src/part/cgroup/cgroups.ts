@@ -3,6 +3,8 @@
  * (`/kubepods/podX/ID`, `kubepods-podX.slice:gantry:ID`), as it was recorded: it stays valid when the driver is
  * reconfigured. A plain path, such as a pod's, is one too.
  */
+import { dropQuotaV1, limitHugepages, putBackLimits, readUnreclaimable, saveLimits } from './cgroup-limits.ts';
+import type { SavedLimit } from './cgroup-limits.ts';
 import { CpuRates } from './cpu-rate.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 import { cgroupParentPath, cgroupPathFor, pathOfCgroupsPath } from './cgroup-path.ts';
@@ -45,6 +47,31 @@ export class Cgroups {
   /** How many processes in it the kernel killed for memory; undefined when it is gone. */
   oomKills(cgroupsPath: string): number | undefined {
     return readOomKills(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** Its limits, to be put back should a change of them fail; `unified` are further cgroup v2 files to keep. */
+  saveLimits(cgroupsPath: string, unified: readonly string[]): SavedLimit[] {
+    return saveLimits(this.layout, pathOfCgroupsPath(cgroupsPath), unified);
+  }
+
+  /** Puts them back and returns the files that would not take their old value. */
+  putBackLimits(saved: readonly SavedLimit[]): string[] {
+    return putBackLimits(saved);
+  }
+
+  /** Takes its CPU quota away on cgroup v1; on v2 that is the runtime's job. */
+  dropQuotaV1(cgroupsPath: string): void {
+    dropQuotaV1(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** Limits its huge pages of one size; a size that this node has not is failed-precondition. */
+  limitHugepages(cgroupsPath: string, limit: { pageSize: string; limit: bigint }): void {
+    limitHugepages(this.layout, pathOfCgroupsPath(cgroupsPath), limit);
+  }
+
+  /** Bytes in use that the kernel could take back only by killing; undefined when it is gone. */
+  unreclaimable(cgroupsPath: string): bigint | undefined {
+    return readUnreclaimable(this.layout, pathOfCgroupsPath(cgroupsPath));
   }
 
   /** What it uses now; undefined when it is gone. */

@@ -14,6 +14,7 @@ import { withNamespaces } from './with-namespaces.ts';
 import { withOomScore } from './with-oom-score.ts';
 import { withPidsLimit } from './with-pids-limit.ts';
 import { withProcess } from './with-process.ts';
+import { withResourceClasses } from './with-resource-classes.ts';
 import { withResources } from './with-resources.ts';
 import { withRlimits } from './with-rlimits.ts';
 import { withRoot } from './with-root.ts';
@@ -48,6 +49,7 @@ const steps: readonly SpecStep[] = [
   withResources,
   withWorkload,
   withPidsLimit,
+  withResourceClasses,
   withSeccomp,
   withAppArmor,
   withSelinux,

@@ -724,11 +724,34 @@ const rows: readonly (Row | Refusal)[] = [
   {
     field: 'LinuxContainerResources.cpuPeriod',
     given: { resources: { cpuPeriod: -1n } },
-    refused: ['invalid-argument', 'check config.linux.resources.cpu_period: -1 is less than 0'],
+    refused: ['invalid-argument', 'check config.linux.resources.cpu_period: -1 is not from 1000 to 1000000 microseconds'],
+  },
+  {
+    field: 'LinuxContainerResources.cpuPeriod',
+    given: { resources: { cpuPeriod: 1_000_001n } },
+    refused: ['invalid-argument', 'check config.linux.resources.cpu_period: 1000001 is not from 1000 to 1000000 microseconds'],
   },
   { field: 'LinuxContainerResources.cpuQuota', given: { resources: { cpuQuota: -1n } }, gives: [resources, { cpu: { quota: -1n }, devices: undefined }] },
+  { field: 'LinuxContainerResources.cpuQuota', given: { resources: { cpuQuota: -1n }, facts: { cgroupMode: 'hybrid' } }, gives: [resources, { devices: undefined }] },
+  { field: 'LinuxContainerResources.cpuQuota', given: { resources: { cpuQuota: 1000n } }, gives: [resources, { cpu: { quota: 1000n }, devices: undefined }] },
+  {
+    field: 'LinuxContainerResources.cpuQuota',
+    given: { resources: { cpuQuota: 999n } },
+    refused: ['invalid-argument', 'check config.linux.resources.cpu_quota: 999 is neither -1 (no limit) nor 1000 or more microseconds'],
+  },
+  {
+    field: 'LinuxContainerResources.cpuShares',
+    given: { resources: { cpuShares: 1n } },
+    refused: ['invalid-argument', 'check config.linux.resources.cpu_shares: 1 is not from 2 to 262144'],
+  },
   { field: 'LinuxContainerResources.cpuShares', given: { resources: { cpuShares: 2n } }, gives: [resources, { cpu: { shares: 2n }, devices: undefined }] },
   { field: 'LinuxContainerResources.cpusetCpus', given: { resources: { cpusetCpus: '0-1,3' } }, gives: [resources, { cpu: { cpus: '0-1,3' }, devices: undefined }] },
+  {
+    field: 'LinuxContainerResources.cpusetCpus',
+    given: { resources: { cpusetCpus: '0-' } },
+    refused: ['invalid-argument', 'check config.linux.resources.cpuset_cpus: "0-" is not a list such as 0-3,7'],
+  },
+  { field: 'LinuxContainerResources.cpusetMems', given: { resources: { cpusetMems: '0' } }, gives: [resources, { cpu: { mems: '0' }, devices: undefined }] },
   {
     field: 'LinuxContainerResources.cpusetMems',
     given: { resources: { cpusetMems: '0\n' } },
@@ -743,6 +766,31 @@ const rows: readonly (Row | Refusal)[] = [
     field: 'LinuxContainerResources.memoryLimitInBytes',
     given: { resources: { memoryLimitInBytes: 64n << 20n }, facts: { swapAccounting: false } },
     gives: [resources, { memory: { limit: 64n << 20n }, devices: undefined }],
+  },
+  {
+    field: 'LinuxContainerResources.memoryLimitInBytes',
+    given: { resources: { memoryLimitInBytes: -2n } },
+    refused: ['invalid-argument', 'check config.linux.resources.memory_limit_in_bytes: -2 is less than -1'],
+  },
+  {
+    field: 'LinuxContainerResources.memoryLimitInBytes',
+    given: { resources: { memoryLimitInBytes: -1n } },
+    gives: [resources, { memory: { limit: -1n, swap: -1n }, devices: undefined }],
+  },
+  {
+    field: 'LinuxContainerResources.memorySwapLimitInBytes',
+    given: { resources: { memoryLimitInBytes: 5n, memorySwapLimitInBytes: -1n } },
+    gives: [resources, { memory: { limit: 5n, swap: -1n }, devices: undefined }],
+  },
+  {
+    field: 'LinuxContainerResources.memorySwapLimitInBytes',
+    given: { resources: { memorySwapLimitInBytes: 8n } },
+    refused: ['invalid-argument', 'check config.linux.resources.memory_swap_limit_in_bytes: 8 is memory and swap together: it needs memory_limit_in_bytes too'],
+  },
+  {
+    field: 'LinuxContainerResources.memorySwapLimitInBytes',
+    given: { resources: { memorySwapLimitInBytes: -2n } },
+    refused: ['invalid-argument', 'check config.linux.resources.memory_swap_limit_in_bytes: -2 is less than -1'],
   },
   {
     field: 'LinuxContainerResources.memorySwapLimitInBytes',
@@ -787,6 +835,11 @@ const rows: readonly (Row | Refusal)[] = [
   },
   {
     field: 'LinuxContainerResources.unified',
+    given: { resources: { unified: { 'memory.high': '1\0' } } },
+    refused: ['invalid-argument', 'check config.linux.resources.unified[memory.high]: it has a NUL byte'],
+  },
+  {
+    field: 'LinuxContainerResources.unified',
     given: { resources: { unified: { '../memory.max': '1' } } },
     refused: ['invalid-argument', 'check config.linux.resources.unified: "../memory.max" is no key of a cgroup controller'],
   },
@@ -800,6 +853,13 @@ const rows: readonly (Row | Refusal)[] = [
     given: { resources: { unified: { 'memory.high': '1' } }, facts: { cgroupMode: 'hybrid' } },
     refused: ['failed-precondition', 'set config.linux.resources.unified: this node has cgroup v1, where these keys mean nothing'],
   },
+
+  {
+    field: 'LinuxContainerConfig.resources',
+    given: { resources: { cpuShares: 2n }, input: { blockIo: { weight: 50, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 9n }] } } },
+    gives: [resources, { cpu: { shares: 2n }, blockIO: { weight: 50, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 9n }] }, devices: undefined }],
+  },
+  { field: 'LinuxContainerConfig.resources', given: { input: { rdtClass: 'gold' } }, gives: [(spec) => spec.linux.intelRdt, { closID: 'gold' }] },
 
   // How it ends
   {

@@ -101,6 +101,8 @@ export function exampleInput({ config, security, namespaces, podNamespaces, reso
     localhostSeccomp: undefined,
     apparmor: undefined,
     selinux: undefined,
+    blockIo: undefined,
+    rdtClass: undefined,
     ...input,
   };
 }

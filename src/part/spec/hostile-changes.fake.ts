@@ -66,7 +66,7 @@ export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
     podNamespaces: fc.record({ usernsOptions }, { requiredKeys: [] }),
     resources: fc.record(
       {
-        cpuPeriod: number(0n, 100_000n), cpuQuota: number(-1n, 0n, 9n), cpuShares: number(2n), memoryLimitInBytes: number(0n, 9n), memorySwapLimitInBytes: number(0n, -1n, 99n),
+        cpuPeriod: number(0n, 100_000n), cpuQuota: number(-1n, 0n, 9000n), cpuShares: number(2n), memoryLimitInBytes: number(0n, 9n), memorySwapLimitInBytes: number(0n, -1n, 99n),
         oomScoreAdj: number(0n, -998n, 1000n), cpusetCpus: text('', '0-1'), cpusetMems: text('', '0'),
         hugepageLimits: few(fc.record({ pageSize: text('2MB', '64KB'), limit: fc.bigInt(0n, 2n ** 64n - 1n) })),
         unified: fc.dictionary(text('memory.high'), text('max'), { maxKeys: 2 }),

@@ -47,6 +47,9 @@ const process = record(
   },
 );
 
+const blockIoWeight = { type: 'integer', minimum: 10, maximum: 1000 };
+const throttles = list(record({ major: int64, minor: int64, rate: uint64 }));
+
 const resources = record(
   {},
   {
@@ -56,6 +59,10 @@ const resources = record(
     pids: record({ limit: int64 }),
     hugepageLimits: list(record({ pageSize: { type: 'string', pattern: '^[1-9][0-9]*[KMG]B$' }, limit: uint64 })),
     unified: textMap,
+    blockIO: record({}, {
+      weight: blockIoWeight, weightDevice: list(record({ major: int64, minor: int64, weight: blockIoWeight })),
+      throttleReadBpsDevice: throttles, throttleWriteBpsDevice: throttles, throttleReadIOPSDevice: throttles, throttleWriteIOPSDevice: throttles,
+    }),
   },
 );
 

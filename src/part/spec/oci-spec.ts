@@ -143,6 +143,24 @@ export interface OciResources {
   readonly pids?: { readonly limit: number };
   readonly hugepageLimits?: readonly OciHugepageLimit[];
   readonly unified?: Readonly<Record<string, string>>;
+  readonly blockIO?: OciBlockIo;
+}
+
+export interface OciBlockIo {
+  /** 10 to 1000. */
+  readonly weight?: number;
+  readonly weightDevice?: readonly { readonly major: number; readonly minor: number; readonly weight: number }[];
+  readonly throttleReadBpsDevice?: readonly OciThrottle[];
+  readonly throttleWriteBpsDevice?: readonly OciThrottle[];
+  readonly throttleReadIOPSDevice?: readonly OciThrottle[];
+  readonly throttleWriteIOPSDevice?: readonly OciThrottle[];
+}
+
+/** Bytes or operations a second. */
+export interface OciThrottle {
+  readonly major: number;
+  readonly minor: number;
+  readonly rate: bigint;
 }
 
 export interface OciCpu {

@@ -2,6 +2,7 @@ import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
 import type { ContainerEdits } from './container-edits.ts';
 import type { HostFacts } from './host-facts.ts';
+import type { OciBlockIo } from './oci-spec.ts';
 import type { ImageConfig } from './image-config.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
 import type { Identity } from './resolve-user.ts';
@@ -34,6 +35,10 @@ export interface SpecInput {
   readonly hostDevices: readonly ResolvedDevice[];
   /** What the CDI devices change that the container asks for, in their order. */
   readonly cdi: readonly ContainerEdits[];
+  /** The parameters of the block I/O class that annotations name (resourceClassOf), when they name one. */
+  readonly blockIo: OciBlockIo | undefined;
+  /** The RDT class that annotations name. */
+  readonly rdtClass: string | undefined;
   /** The content of the file that localhostSeccompPath names, when it names one. */
   readonly localhostSeccomp: string | undefined;
   /** Undefined on a node without AppArmor, or with it switched off in the configuration. */

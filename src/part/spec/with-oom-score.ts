@@ -1,12 +1,13 @@
 import type { SpecStep } from './build-container-spec.ts';
-import { badField, resourcesField } from './check-field.ts';
+import { resourcesField } from './check-field.ts';
+import { checkOomScore } from './check-resources.ts';
 import type { ContainerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
 
 /** Always set: a container without a wish must not inherit the daemon's own protection from the OOM killer. */
 export const withOomScore: SpecStep = (spec, { config, facts, defaults }) => {
   const wanted = config.linux?.resources?.oomScoreAdj ?? 0n;
-  if (wanted < -1000n || wanted > 1000n) throw badField(`${resourcesField}.oom_score_adj`, `${wanted} is not from -1000 to 1000`);
+  checkOomScore(wanted, resourcesField);
   return { ...spec, process: { ...spec.process, oomScoreAdj: possibleOomScore(Number(wanted), facts, defaults) } };
 };
 

@@ -1,10 +1,10 @@
-import { failure } from '../../../base/errors.ts';
 import type { UpdatePodSandboxResourcesRequest, UpdatePodSandboxResourcesResponse } from '../../../gen/cri.ts';
+import { required } from '../required.ts';
+import type { RpcCall } from '../rpc.ts';
 
-/** The kubelet takes UNIMPLEMENTED for "this runtime need not know" and goes on with the resize. */
-export async function updatePodSandboxResources(request: UpdatePodSandboxResourcesRequest): Promise<UpdatePodSandboxResourcesResponse> {
-  throw failure('unimplemented', {
-    act: 'update resources of pod', object: request.podSandboxId,
-    why: 'resizing a pod as a whole is not part of this version; its containers can be resized',
-  });
+export async function updatePodSandboxResources(
+  { podSandboxId, overhead, resources }: UpdatePodSandboxResourcesRequest, { engine, ctx }: RpcCall,
+): Promise<UpdatePodSandboxResourcesResponse> {
+  await engine.pods.updateResources(required(podSandboxId, 'update resources of pod', 'pod_sandbox_id'), { overhead, resources }, ctx);
+  return {};
 }
