@@ -1,12 +1,14 @@
+import { failure } from '../../../base/errors.ts';
 import type { UpdateContainerResourcesRequest, UpdateContainerResourcesResponse } from '../../../gen/cri.ts';
 import { required } from '../required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 export async function updateContainerResources(
-  { containerId, linux }: UpdateContainerResourcesRequest, { engine, ctx }: RpcCall,
+  { containerId, linux, windows }: UpdateContainerResourcesRequest, { engine, ctx }: RpcCall,
 ): Promise<UpdateContainerResourcesResponse> {
   const act = 'update resources of container';
   const id = required(containerId, act, 'container_id');
+  if (windows !== undefined) throw failure('invalid-argument', { act, object: 'windows', why: 'this is a Linux node' });
   await engine.containers.updateResources(id, { linux: required(linux, act, 'linux'), windows: undefined }, ctx);
   return {};
 }
