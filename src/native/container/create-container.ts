@@ -3,6 +3,7 @@ import { failure } from '../../base/errors.ts';
 import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import { ContainerConfig } from '../../gen/cri.ts';
+import { checkContainerConfig } from '../../part/spec/check-container-config.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
 import { buildSpec } from './build-spec.ts';
@@ -35,8 +36,8 @@ export interface ContainerInTheMaking {
  */
 export async function createContainer(deps: ContainerDeps, request: { podId: string; config: ContainerConfig }, ctx: CallContext): Promise<string> {
   const { config } = request;
+  checkContainerConfig(config);
   const pod = readyPod(deps, request.podId);
-  const name = containerName(config);
   const logPath = logPathOf(pod.config, config);
   let joined = true;
   const id = await deps.creating.run(containerKey(pod.id, config), async () => {
@@ -50,7 +51,7 @@ export async function createContainer(deps: ContainerDeps, request: { podId: str
         return newId;
       } catch (error) {
         await deps.effects.rollback(newId);
-        throw duringOnce(signal.aborted ? notReady(pod) : error, { act: 'create container', object: `${name} in pod ${podLabel(pod)}` });
+        throw duringOnce(signal.aborted ? notReady(pod) : error, { act: 'create container', object: `${config.metadata?.name ?? ''} in pod ${podLabel(pod)}` });
       } finally {
         deps.images.release(newId);
       }
@@ -87,12 +88,6 @@ function readyPod(deps: ContainerDeps, podId: string): PodPlace {
 
 function notReady(pod: PodPlace): Error {
   return failure('failed-precondition', { act: 'create container', object: `in pod ${podLabel(pod)}`, why: 'the pod is not ready: it was stopped, or is of a boot before this one' });
-}
-
-function containerName(config: ContainerConfig): string {
-  const name = config.metadata?.name ?? '';
-  if (name === '' || /[\0/]/.test(name)) throw failure('invalid-argument', { act: 'create container', object: 'config.metadata.name', why: 'a name is not empty and has no slash or NUL byte' });
-  return name;
 }
 
 /** The finished result of the same call made before; the same name with another config, or one that has run, is already-exists. */

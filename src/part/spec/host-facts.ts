@@ -18,6 +18,8 @@ export interface HostFacts {
   /** Whether oom_score_adj can be lowered and rlimits raised (CAP_SYS_RESOURCE in force). */
   readonly hasSysResource: boolean;
   readonly openFilesHardLimit: bigint;
+  /** RLIMIT_STACK of the daemon, in bytes, which containers inherit: it bounds arguments and environment. */
+  readonly stackSoftLimit: bigint;
   /** The daemon's own oom_score_adj. */
   readonly oomScoreAdj: number;
   /** As image platforms and seccomp profiles name it: amd64, arm64, … */
@@ -50,6 +52,7 @@ export function gatherHostFacts(): HostFacts {
     capabilities: status.capabilities,
     hasSysResource: status.effective.includes('CAP_SYS_RESOURCE'),
     openFilesHardLimit: parseHardLimit(readFileSync('/proc/self/limits', 'utf8'), 'Max open files'),
+    stackSoftLimit: parseSoftLimit(readFileSync('/proc/self/limits', 'utf8'), 'Max stack size'),
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
     architecture: goArchitecture(arch()),
     kernel,
@@ -91,6 +94,12 @@ export function parseProcStatus(text: string): { capabilities: string[]; effecti
 export function parseHardLimit(text: string, name: string): bigint {
   const hard = new RegExp(`^${name}\\s+\\S+\\s+(\\d+|unlimited)\\s`, 'm').exec(text)?.[1];
   return hard === undefined || hard === 'unlimited' ? unlimited : BigInt(hard);
+}
+
+/** The soft limit in a line of /proc/PID/limits; RLIM_INFINITY when unlimited. */
+export function parseSoftLimit(text: string, name: string): bigint {
+  const soft = new RegExp(`^${name}\\s+(\\d+|unlimited)\\s`, 'm').exec(text)?.[1];
+  return soft === undefined || soft === 'unlimited' ? unlimited : BigInt(soft);
 }
 
 /** Whether mountinfo, proc_pid_mountinfo(5), has a cgroup v1 hierarchy with this controller. */
