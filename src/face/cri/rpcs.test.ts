@@ -227,6 +227,15 @@ test('a filter by a state that there is not is refused, for its empty answer wou
   assert.deepEqual(fake.asked, []);
 });
 
+test('annotations of a change of limits mean nothing to it', async (t) => {
+  const fake = fakeEngine();
+  const client = (await served(t, fake)).client();
+
+  await client.call('updateContainerResources', { containerId: 'c', linux, windows: undefined, annotations: { 'cpu.shares': '9' } });
+
+  assert.deepEqual(fake.asked.map(({ args }) => args[1]), [{ linux, windows: undefined }]);
+});
+
 test('limits for Windows are refused on a Linux node', async (t) => {
   const client = (await served(t, fakeEngine())).client();
 

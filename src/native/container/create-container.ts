@@ -3,7 +3,9 @@ import { failure } from '../../base/errors.ts';
 import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import { ContainerConfig } from '../../gen/cri.ts';
+import type { PodSandboxConfig } from '../../gen/cri.ts';
 import { checkContainerConfig } from '../../part/spec/check-container-config.ts';
+import { badField, quote } from '../../part/spec/check-field.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
 import { buildSpec } from './build-spec.ts';
@@ -30,14 +32,22 @@ export interface ContainerInTheMaking {
   readonly image: ResolvedImage;
 }
 
+export interface CreateRequest {
+  readonly podId: string;
+  readonly config: ContainerConfig;
+  /** What the caller takes the pod for; what it is was said when it was run. */
+  readonly podConfig: PodSandboxConfig | undefined;
+}
+
 /**
  * Makes a container CREATED. Each step puts its effect on record before making it, so a failure here, or the recovery after a
  * crash, undoes all of them; only `record` makes the container known.
  */
-export async function createContainer(deps: ContainerDeps, request: { podId: string; config: ContainerConfig }, ctx: CallContext): Promise<string> {
+export async function createContainer(deps: ContainerDeps, request: CreateRequest, ctx: CallContext): Promise<string> {
   const { config } = request;
   checkContainerConfig(config);
   const pod = readyPod(deps, request.podId);
+  checkSamePod(pod, request.podConfig);
   const logPath = logPathOf(pod.config, config);
   let joined = true;
   const id = await deps.creating.run(containerKey(pod.id, config), async () => {
@@ -84,6 +94,14 @@ function readyPod(deps: ContainerDeps, podId: string): PodPlace {
   const pod = getByIdPrefix(deps.pods, podId, 'pod');
   if (!pod.ready) throw notReady(pod);
   return pod;
+}
+
+/** A caller that means another pod than the one whose id it sends would put the container into a stranger's namespaces. */
+function checkSamePod(pod: PodPlace, taken: PodSandboxConfig | undefined): void {
+  for (const name of ['name', 'namespace'] as const) {
+    const [own, sent] = [pod.config.metadata?.[name], taken?.metadata?.[name]];
+    if (sent !== undefined && sent !== own) throw badField(`sandbox_config.metadata.${name}`, `it is ${quote(sent)}, and the pod of pod_sandbox_id has ${quote(own ?? '')}`);
+  }
 }
 
 function notReady(pod: PodPlace): Error {
