@@ -13,8 +13,8 @@ import { hostilePods } from '../../src/native/pod/hostile-pods.fake.ts';
 import { exampleInput } from '../../src/part/spec/example-input.fake.ts';
 import { hostileChanges } from '../../src/part/spec/hostile-changes.fake.ts';
 import { text, texts } from '../../src/part/spec/hostile-values.fake.ts';
-import { ContainerMetadata, ImageSpec, LinuxContainerResources, Mount, PodSandboxMetadata } from '../../src/gen/cri.ts';
-import type { ContainerConfig } from '../../src/gen/cri.ts';
+import { ContainerMetadata, ImageSpec, LinuxContainerResources, PodSandboxMetadata } from '../../src/gen/cri.ts';
+import type { ContainerConfig, SecurityProfile } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
 import { assertFails, startWorkload } from '../support/workload.ts';
 import { assertNoTraces } from '../support/workload-traces.ts';
@@ -27,8 +27,8 @@ const callDeadlineMs = 30_000;
 
 /** What bad input may be answered with; not one of them says that the daemon or the runtime is at fault. */
 const documented: ReadonlySet<number> = new Set([status.INVALID_ARGUMENT, status.FAILED_PRECONDITION, status.UNIMPLEMENTED, status.NOT_FOUND]);
-/** A field as the proto spells it. */
-const fieldForm = /\b(config|sandbox_config|linux|cmd)\b[._[]?|\b(runtime_handler|timeout|container_id|pod_sandbox_id)\b/;
+/** A field as the proto spells it, or the kernel's file that a limit of the request was written to. */
+const fieldForm = /\b(?:cpu|cpuset|memory|hugetlb)\.\w+|\b(config|sandbox_config|linux|cmd)\b[._[]?|\b(runtime_handler|timeout|container_id|pod_sandbox_id)\b/;
 
 /** The answer, or undefined when the request was refused as documented. */
 async function metOrRefused<T>(call: Promise<T>): Promise<T | undefined> {
@@ -54,7 +54,7 @@ async function manyTimes<T>(numRuns: number, requests: fc.Arbitrary<T>, send: (r
 test('hostile pods are run or refused by the name of a field, and leave nothing', async (t) => {
   t.diagnostic(`SEED=${seed}`);
 
-  await manyTimes(150, hostilePods({ cgroupParent: `${daemon.cgroupParent}/hostile` }), async (config) => {
+  await manyTimes(100, hostilePods({ cgroupParent: `${daemon.cgroupParent}/hostile` }), async (config) => {
     const made = await metOrRefused(client.runPodSandbox({ config }, { deadlineMs: callDeadlineMs }));
     if (made !== undefined) await node.removePod({ id: made.podSandboxId, config });
     return made !== undefined;
@@ -63,22 +63,41 @@ test('hostile pods are run or refused by the name of a field, and leave nothing'
   await assertNoTraces(daemon);
 });
 
+/** A hostile config with those of its sane values exchanged that this node or image does not have; the hostile ones stay. */
+function forThisNode(config: ContainerConfig, volume: string): ContainerConfig {
+  const { securityContext, resources } = config.linux!;
+  const without = (value: string): string => (value.startsWith('localhost/') ? '' : value);
+  const here = (profile: SecurityProfile | undefined): SecurityProfile | undefined => (['/p.json', 'shop'].includes(profile?.localhostRef ?? '') ? undefined : profile);
+  return {
+    ...config,
+    image: message(ImageSpec, { image: node.image }),
+    command: config.command.map((word) => (['/bin/x', '/bin/serve'].includes(word) ? '/bin/sh' : word)),
+    // A volume in the node's own tree would have directories made there where mounts lie in one another.
+    mounts: config.mounts.map((mount) => ({ ...mount, hostPath: mount.hostPath.startsWith('/') && !mount.hostPath.includes('..') ? volume : mount.hostPath })),
+    linux: {
+      securityContext: {
+        ...securityContext!,
+        // The pods of this file have the node's users.
+        namespaceOptions: securityContext!.namespaceOptions && { ...securityContext!.namespaceOptions, usernsOptions: undefined },
+        seccomp: here(securityContext!.seccomp),
+        apparmor: here(securityContext!.apparmor),
+        seccompProfilePath: without(securityContext!.seccompProfilePath),
+        apparmorProfile: without(securityContext!.apparmorProfile),
+      },
+      resources: resources && { ...resources, unified: {}, cpuQuota: resources.cpuQuota === 9n ? 0n : resources.cpuQuota, memoryLimitInBytes: resources.memoryLimitInBytes === 9n ? 64n << 20n : resources.memoryLimitInBytes, memorySwapLimitInBytes: 0n },
+    },
+  };
+}
+
 test('hostile containers are created or refused by the name of a field, and leave nothing', async (t) => {
   t.diagnostic(`SEED=${seed}`);
   const pod = await node.runPod();
   const volume = path.join(daemon.paths.dir, 'volume');
   mkdirSync(volume);
 
-  const safely = (config: ContainerConfig, name: string, index: number): ContainerConfig => ({
-    ...config,
-    // One in the host's tree would have directories made in it where mounts lie in one another.
-    mounts: config.mounts.map((mount: Mount) => ({ ...mount, hostPath: /^\/[a-z]/.test(mount.hostPath) || mount.hostPath === '/' ? volume : mount.hostPath })),
-    metadata: message(ContainerMetadata, { name: name === '' ? '' : `${name}-${index}` }),
-    image: message(ImageSpec, { image: node.image }),
-  });
   const configs = fc.tuple(hostileChanges, text('web'), text('web/0.log', ''), fc.nat())
-    .map(([changes, name, logPath, index]) => ({ ...safely(exampleInput(changes).config, name, index), logPath }));
-  await manyTimes(150, configs, async (config) => {
+    .map(([changes, name, logPath, index]) => ({ ...forThisNode(exampleInput(changes).config, volume), metadata: message(ContainerMetadata, { name: name && `${name}-${index}` }), logPath }));
+  await manyTimes(120, configs, async (config) => {
     const made = await metOrRefused(client.createContainer({ podSandboxId: pod.id, config, sandboxConfig: pod.config }, { deadlineMs: callDeadlineMs }));
     if (made !== undefined) await client.removeContainer({ containerId: made.containerId });
     return made !== undefined;
@@ -144,6 +163,16 @@ test('as many arguments as the kernel takes are taken, and more are refused befo
   const { exitCode } = await client.execSync({ containerId: id, cmd: ['true', ...words(19)] });
 
   assert.equal(exitCode, 0);
+  await node.removePod(pod);
+});
+
+test('names and log paths may have letters of any alphabet', async () => {
+  const pod = await node.runPod();
+
+  const id = await node.runContainer(pod, { name: 'grüezi', logPath: 'größe/値.log', script: 'echo written' });
+  await node.ended(id);
+
+  assert.deepEqual((await node.log(id)).map((line) => line.text), ['written']);
   await node.removePod(pod);
 });
 

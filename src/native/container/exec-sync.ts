@@ -1,7 +1,7 @@
 import { failure, isKind } from '../../base/errors.ts';
 import type { CallContext, ExecResult } from '../../engine/engine.ts';
 import { execOutputLimit, execSync } from '../../part/oci/exec-sync.ts';
-import { badField, checkArgument } from '../../part/spec/check-field.ts';
+import { checkArgument, checkProgram } from '../../part/spec/check-field.ts';
 import { checkProcessSize } from '../../part/spec/check-process-size.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
@@ -31,7 +31,7 @@ export async function execSyncInContainer(deps: ContainerDeps, record: Container
 }
 
 function checkCommand(command: readonly string[]): void {
-  if ((command[0] ?? '') === '') throw badField('cmd[0]', 'the program has an empty name');
+  checkProgram('cmd[0]', command[0] ?? '');
   for (const [index, word] of command.entries()) checkArgument(`cmd[${index}]`, word);
 }
 

@@ -12,6 +12,13 @@ export function logPathOf(pod: Pick<PodSandboxConfig, 'logDirectory'>, container
   if (isAbsolute(container.logPath) || elements.includes('..') || container.logPath.includes('\0')) {
     throw badField('config.log_path', `${quote(container.logPath)} is not a path beneath the pod's log directory`);
   }
+  refuseColon('sandbox_config.log_directory', pod.logDirectory);
+  refuseColon('config.log_path', container.logPath);
   if (['', '.'].includes(elements.at(-1)!)) throw badField('config.log_path', `${quote(container.logPath)} is a directory, not a file`);
   return checkAbsolutePath('config.log_path', join(pod.logDirectory, container.logPath));
+}
+
+// conmon takes `driver:path`, and what follows a second colon for something else.
+function refuseColon(field: string, path: string): void {
+  if (path.includes(':')) throw badField(field, `${quote(path)} has a colon, which conmon cannot take in a log path`);
 }

@@ -38,7 +38,7 @@ const dns = (fields: Partial<DNSConfig>): Partial<PodSandboxConfig> => ({ dnsCon
 const port = (fields: Partial<PortMapping>): Partial<PodSandboxConfig> => ({ portMappings: [unset(PortMapping, { containerPort: 80 }), unset(PortMapping, { containerPort: 80, hostPort: 8080, ...fields })] });
 const resources = (fields: Partial<LinuxContainerResources>): LinuxContainerResources => unset(LinuxContainerResources, fields);
 
-const notName = 'is no name: slashes, semicolons, control characters and mere dots are not allowed in one';
+const notName = 'is no name: slashes, ; and =, control characters and mere dots are not allowed in one';
 const context = 'config.linux.security_context';
 const proof = (file: string, name: string): Proof => ({ file, test: name });
 const inside = (name: string): Proof => proof('test/node/pod-namespaces.test.ts', name);
@@ -55,6 +55,7 @@ const rows: readonly Row[] = [
   { field: 'PodSandboxMetadata.name', given: metadata({ name: 'x'.repeat(254) }), refused: 'config.metadata.name: it is longer than 253 bytes' },
   { field: 'PodSandboxMetadata.name', given: metadata({ name: '../etc' }), refused: `config.metadata.name: "../etc" ${notName}` },
   { field: 'PodSandboxMetadata.name', given: metadata({ name: 'a;K8S_POD_UID=1' }), refused: `config.metadata.name: "a;K8S_POD_UID=1" ${notName}` },
+  { field: 'PodSandboxMetadata.name', given: metadata({ name: 'a=b' }), refused: `config.metadata.name: "a=b" ${notName}` },
   { field: 'PodSandboxMetadata.namespace', given: metadata({ namespace: '..' }), refused: `config.metadata.namespace: ".." ${notName}` },
   { field: 'PodSandboxMetadata.uid', given: metadata({ uid: 'a\0b' }), refused: `config.metadata.uid: "a\\u0000b" ${notName}` },
   { field: 'PodSandboxMetadata.attempt', given: metadata({ attempt: 4_294_967_295 }), gives: [podKey, '["default","web","u1",4294967295]'] },

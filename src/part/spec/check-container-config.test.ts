@@ -16,7 +16,7 @@ const refused: readonly (readonly [Changes, string])[] = [
   [config({ metadata: undefined }), 'config.metadata.name: it is empty'],
   [named(''), 'config.metadata.name: it is empty'],
   [named('x'.repeat(254)), 'config.metadata.name: it is longer than 253 bytes'],
-  ...['../web', 'a/b', 'a\0b', 'a\nb', '..', 'a;b'].map((name) => [named(name), `config.metadata.name: ${JSON.stringify(name)} is no name: slashes, semicolons, control characters and mere dots are not allowed in one`] as const),
+  ...['../web', 'a/b', 'a\0b', 'a\nb', '..', 'a;b'].map((name) => [named(name), `config.metadata.name: ${JSON.stringify(name)} is no name: slashes, ; and =, control characters and mere dots are not allowed in one`] as const),
   [config({ stopSignal: 99 as never }), 'config.stop_signal: 99 is not a value that this version knows'],
   [config({ labels: { 'a\0': 'v' } }), 'config.labels (a key of it): it has a NUL byte'],
   [config({ labels: { a: '\0' } }), 'config.labels["a"]: it has a NUL byte'],

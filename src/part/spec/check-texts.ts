@@ -8,13 +8,13 @@ const maxNameBytes = 253;
 const maxMapBytes = 1 << 20;
 
 // eslint-disable-next-line no-control-regex
-const notInNames = /[\x00-\x1f\x7f/;]/;
+const notInNames = /[\x00-\x1f\x7f/;=]/;
 
 /** A name that becomes an element of paths and of a network plugin's `NAME=value;NAME=value`, and is shown on terminals. */
 export function checkName(field: string, value: string): string {
   if (value === '') throw badField(field, 'it is empty');
   if (Buffer.byteLength(value) > maxNameBytes) throw badField(field, `it is longer than ${maxNameBytes} bytes`);
-  if (value === '.' || value === '..' || notInNames.test(value)) throw badField(field, `${quote(value)} is no name: slashes, semicolons, control characters and mere dots are not allowed in one`);
+  if (value === '.' || value === '..' || notInNames.test(value)) throw badField(field, `${quote(value)} is no name: slashes, ; and =, control characters and mere dots are not allowed in one`);
   return value;
 }
 

@@ -48,7 +48,10 @@ export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
       },
       { requiredKeys: [] },
     ),
-    namespaces: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text('c'), usernsOptions }, { requiredKeys: [] }),
+    namespaces: fc.oneof(
+      { weight: 9, arbitrary: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text(''), usernsOptions }, { requiredKeys: [] }) },
+      { weight: 1, arbitrary: fc.record({ pid: choice(3), targetId: text('c') }) },
+    ),
     podNamespaces: fc.record({ usernsOptions }, { requiredKeys: [] }),
     resources: fc.record(
       {
