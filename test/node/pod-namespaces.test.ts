@@ -166,9 +166,9 @@ test("a pod in the node's network has the node's host name and no address of its
 test('namespaces that no pod can have are refused', async () => {
   const refused = (namespaces: Partial<NamespaceOption>) => node.client.runPodSandbox({ config: node.podConfig({ namespaces }) });
 
-  await assertFails(refused({ network: NamespaceMode.CONTAINER }), status.INVALID_ARGUMENT, /network namespace is POD or NODE/);
-  await assertFails(refused({ ipc: NamespaceMode.TARGET }), status.INVALID_ARGUMENT, /IPC namespace is POD or NODE/);
-  await assertFails(refused({ pid: NamespaceMode.TARGET }), status.INVALID_ARGUMENT, /PID namespace of a pod is POD, CONTAINER or NODE/);
+  await assertFails(refused({ network: NamespaceMode.CONTAINER }), status.INVALID_ARGUMENT, /namespace_options\.network: a pod's can only be POD or NODE/);
+  await assertFails(refused({ ipc: NamespaceMode.TARGET }), status.INVALID_ARGUMENT, /namespace_options\.ipc: a pod's can only be POD or NODE/);
+  await assertFails(refused({ pid: NamespaceMode.TARGET }), status.INVALID_ARGUMENT, /namespace_options\.pid: a pod's can only be POD or CONTAINER or NODE/);
 });
 
 test('of all these pods nothing is left once they are removed', () => assertRemovalLeavesNothing(node.daemon));

@@ -103,6 +103,7 @@ function decoded<Request>(method: Method, decode: () => Request): Request {
   try {
     return decode();
   } catch (error) {
+    if (error instanceof GantryError) throw error;
     throw failure('invalid-argument', { act: method.name, why: 'the request is no message of this call', cause: error });
   }
 }

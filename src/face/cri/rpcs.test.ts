@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   AuthConfig, Container, ContainerConfig, ContainerResources, ContainerStats, ContainerStatus, FilesystemUsage, Image, ImageServiceService,
-  ImageSpec, LinuxContainerResources, PodSandbox, PodSandboxConfig, PodSandboxStats, PodSandboxStatus, RuntimeServiceService,
-  WindowsContainerResources,
+  ImageSpec, LinuxContainerResources, PodSandbox, PodSandboxConfig, PodSandboxStats, PodSandboxStatus, RuntimeServiceService, WindowsContainerResources,
 } from '../../gen/cri.ts';
 import type { RpcName } from './cri-client.fake.ts';
 import { fakeEngine, only } from './engine.fake.ts';
@@ -205,14 +204,47 @@ test('the pod status carries its containers and when they were looked at', async
   assert.ok(answer.timestamp >= before && answer.timestamp <= BigInt(Date.now()) * 1_000_000n);
 });
 
-test('a negative timeout is none, and a huge one the longest that a timer holds', async (t) => {
+test('a huge timeout is the longest that a timer holds, and a negative one is refused', async (t) => {
   const fake = fakeEngine();
   const client = (await served(t, fake)).client();
 
-  await client.call('stopContainer', { containerId: 'c', timeout: -5n });
   await client.call('stopContainer', { containerId: 'c', timeout: 2n ** 63n - 1n });
+  const stop = await refused(client.call('stopContainer', { containerId: 'c', timeout: -5n }));
+  const exec = await refused(client.call('execSync', { containerId: 'c', cmd: ['true'], timeout: -1n }));
 
-  assert.deepEqual(fake.asked.map(({ args }) => args[1]), [0, 2_000_000]);
+  assert.deepEqual(fake.asked.map(({ args }) => args[1]), [2_000_000]);
+  assert.deepEqual(stop, { code: 'INVALID_ARGUMENT', details: 'stop container timeout: -5 seconds are less than none' });
+  assert.deepEqual(exec, { code: 'INVALID_ARGUMENT', details: 'exec in container timeout: -1 seconds are less than none' });
+});
+
+test('a filter by a state that there is not is refused, for its empty answer would read as none', async (t) => {
+  const fake = fakeEngine();
+  const client = (await served(t, fake)).client();
+  const filter = { id: '', state: { state: 9 as never }, podSandboxId: '', labelSelector: {} };
+
+  const unknown = (act: string) => ({ code: 'INVALID_ARGUMENT', details: `${act} filter.state.state: 9 is not a state that this version knows` });
+  assert.deepEqual(await refused(client.call('listContainers', { filter })), unknown('list containers'));
+  assert.deepEqual(await refused(client.call('listPodSandbox', { filter })), unknown('list pods'));
+  assert.deepEqual(await refused(collected(client.stream('streamContainers', { filter }))), unknown('list containers'));
+  assert.deepEqual(await refused(collected(client.stream('streamPodSandboxes', { filter }))), unknown('list pods'));
+  assert.deepEqual(fake.asked, []);
+});
+
+test('annotations of a change of limits go to the engine with it', async (t) => {
+  const fake = fakeEngine();
+  const client = (await served(t, fake)).client();
+
+  await client.call('updateContainerResources', { containerId: 'c', linux, windows: undefined, annotations: { 'cpu.shares': '9' } });
+
+  assert.deepEqual(fake.asked.map(({ args }) => args[1]), [{ linux, annotations: { 'cpu.shares': '9' } }]);
+});
+
+test('limits for Windows are refused on a Linux node', async (t) => {
+  const client = (await served(t, fakeEngine())).client();
+
+  const answer = await refused(client.call('updateContainerResources', { containerId: 'c', linux, windows: only(WindowsContainerResources), annotations: {} }));
+
+  assert.deepEqual(answer, { code: 'INVALID_ARGUMENT', details: 'update resources of container windows: this is a Linux node' });
 });
 
 test('a streamed list has each item once, over as many messages as it takes, and none when empty', async (t) => {

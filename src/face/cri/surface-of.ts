@@ -5,6 +5,7 @@
 import type { ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation, sendUnaryData } from '@grpc/grpc-js';
 import { failure } from '../../base/errors.ts';
 import { conduct } from './conduct.ts';
+import { decodeRequest } from './decode-request.ts';
 import { listEncoders } from './encode-list.ts';
 import type { ConductDeps, Method } from './conduct.ts';
 import type { ApiVersion, RpcCall } from './rpc.ts';
@@ -48,7 +49,7 @@ function unary(method: Method, wire: Definition, rpc: Rpc, deps: ConductDeps) {
   return async (call: ServerUnaryCall<Buffer, Buffer>, respond: sendUnaryData<Buffer>): Promise<void> => {
     let answer: Buffer | undefined;
     const failed = await conduct(method, call, deps, {
-      decode: () => wire.requestDeserialize(call.request),
+      decode: () => decodeRequest(method.name, wire.requestDeserialize, call.request),
       answer: async (request, context) => {
         answer = encoded(method, wire, await (rpc(request as never, context) as Promise<object>), deps.maxMessageBytes);
       },
@@ -60,7 +61,7 @@ function unary(method: Method, wire: Definition, rpc: Rpc, deps: ConductDeps) {
 function streamed(method: Method, wire: Definition, rpc: Rpc, deps: ConductDeps) {
   return async (stream: ServerWritableStream<Buffer, Buffer>): Promise<void> => {
     const failed = await conduct(method, stream, deps, {
-      decode: () => wire.requestDeserialize(stream.request),
+      decode: () => decodeRequest(method.name, wire.requestDeserialize, stream.request),
       answer: async (request, context) => {
         for await (const message of rpc(request as never, context) as AsyncIterable<object>) {
           await sent(stream, encoded(method, wire, message, deps.maxMessageBytes), context.ctx.signal);

@@ -3,6 +3,9 @@ import { failure } from '../../base/errors.ts';
 import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import { ContainerConfig } from '../../gen/cri.ts';
+import type { PodSandboxConfig } from '../../gen/cri.ts';
+import { checkContainerConfig } from '../../part/spec/check-container-config.ts';
+import { badField, quote } from '../../part/spec/check-field.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
 import { resourcesInForce } from '../../part/spec/resource-change.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
@@ -33,14 +36,22 @@ export interface ContainerInTheMaking {
   readonly image: ResolvedImage;
 }
 
+export interface CreateRequest {
+  readonly podId: string;
+  readonly config: ContainerConfig;
+  /** What the caller takes the pod for; what it is was said when it was run. */
+  readonly podConfig: PodSandboxConfig | undefined;
+}
+
 /**
  * Makes a container CREATED. Each step puts its effect on record before making it, so a failure here, or the recovery after a
  * crash, undoes all of them; only `record` makes the container known.
  */
-export async function createContainer(deps: ContainerDeps, request: { podId: string; config: ContainerConfig }, ctx: CallContext): Promise<string> {
+export async function createContainer(deps: ContainerDeps, request: CreateRequest, ctx: CallContext): Promise<string> {
   const { config } = request;
   const pod = readyPod(deps, request.podId);
-  const name = containerName(config);
+  checkContainerConfig(config, pod.config);
+  checkSamePod(pod, request.podConfig);
   const logPath = logPathOf(pod.config, config);
   let joined = true;
   const id = await deps.creating.run(containerKey(pod.id, config), async () => {
@@ -54,7 +65,7 @@ export async function createContainer(deps: ContainerDeps, request: { podId: str
         return newId;
       } catch (error) {
         await deps.effects.rollback(newId);
-        throw duringOnce(signal.aborted ? notReady(pod) : error, { act: 'create container', object: `${name} in pod ${podLabel(pod)}` });
+        throw duringOnce(signal.aborted ? notReady(pod) : error, { act: 'create container', object: `${config.metadata?.name ?? ''} in pod ${podLabel(pod)}` });
       } finally {
         deps.images.release(newId);
       }
@@ -91,14 +102,16 @@ function readyPod(deps: ContainerDeps, podId: string): PodPlace {
   return pod;
 }
 
-function notReady(pod: PodPlace): Error {
-  return failure('failed-precondition', { act: 'create container', object: `in pod ${podLabel(pod)}`, why: 'the pod is not ready: it was stopped, or is of a boot before this one' });
+/** A caller that means another pod than the one whose id it sends would put the container into a stranger's namespaces. */
+function checkSamePod(pod: PodPlace, taken: PodSandboxConfig | undefined): void {
+  for (const name of ['name', 'namespace'] as const) {
+    const [own, sent] = [pod.config.metadata?.[name], taken?.metadata?.[name]];
+    if (sent !== undefined && sent !== own) throw badField(`sandbox_config.metadata.${name}`, `it is ${quote(sent)}, and the pod of pod_sandbox_id has ${quote(own ?? '')}`);
+  }
 }
 
-function containerName(config: ContainerConfig): string {
-  const name = config.metadata?.name ?? '';
-  if (name === '' || /[\0/]/.test(name)) throw failure('invalid-argument', { act: 'create container', object: 'config.metadata.name', why: 'a name is not empty and has no slash or NUL byte' });
-  return name;
+function notReady(pod: PodPlace): Error {
+  return failure('failed-precondition', { act: 'create container', object: `in pod ${podLabel(pod)}`, why: 'the pod is not ready: it was stopped, or is of a boot before this one' });
 }
 
 /** The finished result of the same call made before; the same name with another config, or one that has run, is already-exists. */

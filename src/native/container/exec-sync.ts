@@ -1,6 +1,8 @@
 import { failure, isKind } from '../../base/errors.ts';
 import type { CallContext, ExecResult } from '../../engine/engine.ts';
 import { execOutputLimit, execSync } from '../../part/oci/exec-sync.ts';
+import { checkArgument, checkProgram } from '../../part/spec/check-field.ts';
+import { checkProcessSize } from '../../part/spec/check-process-size.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -18,10 +20,9 @@ export interface ExecRequest {
 
 /** Runs a command in a running container as its own first process runs: same user, capabilities, environment and limits. */
 export async function execSyncInContainer(deps: ContainerDeps, record: ContainerRecord, request: ExecRequest, ctx: CallContext): Promise<ExecResult> {
+  checkCommand(request.command);
   const state = stateWord(record);
   if (state !== 'running') throw failure('failed-precondition', { act: 'exec in container', object: record.id, why: `it is ${state}, not running` });
-  const [program] = request.command;
-  if (program === undefined || program === '') throw failure('invalid-argument', { act: 'exec in container', object: record.id, why: 'the command is empty' });
   try {
     return await exec(deps, record, request, ctx);
   } catch (error) {
@@ -29,14 +30,21 @@ export async function execSyncInContainer(deps: ContainerDeps, record: Container
   }
 }
 
+function checkCommand(command: readonly string[]): void {
+  checkProgram('cmd[0]', command[0] ?? '');
+  for (const [index, word] of command.entries()) checkArgument(`cmd[${index}]`, word);
+}
+
 async function exec(deps: ContainerDeps, record: ContainerRecord, { command, timeoutSeconds }: ExecRequest, ctx: CallContext): Promise<ExecResult> {
   const { bundle } = containerPaths(deps.roots, record.id);
   const spec = await readSpec(deps, record);
   if (spec === undefined) throw failure('internal', { act: 'exec in container', object: record.id, why: `its bundle ${bundle} is gone` });
+  const process = { ...spec.process, args: command, terminal: false };
+  checkProcessSize(process, { args: 'cmd', env: "cmd (the container's environment)" }, deps.hostFacts);
   return await ctx.stages.run('exec', () => execSync({
     runtime: deps.handlers.get(record.handler),
     id: record.id,
-    process: { ...spec.process, args: command, terminal: false },
+    process,
     timeoutMs: Math.max(0, timeoutSeconds) * 1000,
     maxBytes: execOutputLimit,
     directory: bundle,

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
-import { failure } from '../../base/errors.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
+import { badField, checkAbsolutePath, quote } from '../../part/spec/check-field.ts';
 
 /**
  * Where the container's log goes: the pod's log directory and the container's path in it (CRI ContainerConfig.log_path). It never
@@ -10,7 +10,15 @@ export function logPathOf(pod: Pick<PodSandboxConfig, 'logDirectory'>, container
   if (pod.logDirectory === '' || container.logPath === '') return '';
   const elements = container.logPath.split('/');
   if (isAbsolute(container.logPath) || elements.includes('..') || container.logPath.includes('\0')) {
-    throw failure('invalid-argument', { act: 'create container', object: 'config.log_path', why: `${JSON.stringify(container.logPath.slice(0, 200))} is not a path beneath the pod's log directory` });
+    throw badField('config.log_path', `${quote(container.logPath)} is not a path beneath the pod's log directory`);
   }
-  return join(pod.logDirectory, container.logPath);
+  refuseColon('sandbox_config.log_directory', pod.logDirectory);
+  refuseColon('config.log_path', container.logPath);
+  if (['', '.'].includes(elements.at(-1)!)) throw badField('config.log_path', `${quote(container.logPath)} is a directory, not a file`);
+  return checkAbsolutePath('config.log_path', join(pod.logDirectory, container.logPath));
+}
+
+// conmon takes `driver:path`, and what follows a second colon for something else.
+function refuseColon(field: string, path: string): void {
+  if (path.includes(':')) throw badField(field, `${quote(path)} has a colon, which conmon cannot take in a log path`);
 }

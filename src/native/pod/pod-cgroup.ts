@@ -1,3 +1,5 @@
+import { during } from '../../base/errors.ts';
+import type { PodSandboxConfig } from '../../gen/cri.ts';
 import { createCgroup, removeIfEmpty } from '../../part/cgroup/cgroup-tree.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { PodDeps } from './pod-deps.ts';
@@ -14,12 +16,20 @@ export async function makeCgroup(deps: PodDeps, pod: PodInTheMaking): Promise<st
   const asked = pod.config.linux?.cgroupParent ?? '';
   const { driver, layout } = deps.cgroups;
   if (asked !== '' || driver === 'systemd') {
-    deps.cgroups.podPath(asked); // refuses a parent that cannot be one
     return asked;
   }
   const path = `${ownParent}/pod${pod.id}`;
   await deps.effects.make({ owner: pod.id, kind: 'cgroup', data: { path } }, () => createCgroup(layout, path));
   return path;
+}
+
+/** Refuses a parent that the cgroup driver cannot take, before anything is made: invalid-argument naming the field. */
+export function checkCgroupParent({ cgroups }: Pick<PodDeps, 'cgroups'>, config: PodSandboxConfig): void {
+  try {
+    cgroups.podPath(config.linux?.cgroupParent ?? '');
+  } catch (error) {
+    throw during(error, { act: 'check', object: 'config.linux.cgroup_parent' });
+  }
 }
 
 /** Undo of `cgroup`: what is in it goes too. */

@@ -16,6 +16,6 @@ test('a pod\'s DNS config becomes a resolv.conf of its own', () => {
 
 test('a value that would write a line of its own is refused', () => {
   for (const bad of ['10.0.0.1\nnameserver 6.6.6.6', 'a b', '']) {
-    assert.throws(() => checkDnsConfig({ servers: [bad], searches: [], options: [] }), (error) => isKind(error, 'invalid-argument') && /config\.dns_config\.servers: .* is not one word/.test(String(error)));
+    assert.throws(() => checkDnsConfig({ servers: [bad], searches: [], options: [] }), (error) => isKind(error, 'invalid-argument') && /config\.dns_config\.servers\[0\]: .* is not one word/.test(String(error)));
   }
 });

@@ -1,11 +1,22 @@
-import { failure } from '../../base/errors.ts';
+import { isIP } from 'node:net';
 import type { DNSConfig } from '../../gen/cri.ts';
+import { badField, quote } from '../../part/spec/check-field.ts';
 
-/** Every value of a DNS config is one word: what could write a line of its own into resolv.conf is invalid-argument. */
+/** The longest name in the DNS, RFC 1035; an option of a resolver is shorter still. */
+const maxWordBytes = 255;
+
+/**
+ * Every value of a DNS config is one word, and a server an address: what could write a line of its own into resolv.conf, or what no
+ * resolver would read, is invalid-argument.
+ */
 export function checkDnsConfig(dns: DNSConfig | undefined): void {
-  for (const field of ['servers', 'searches', 'options'] as const) {
-    const bad = dns?.[field].find((word) => !/^[^\s\0]+$/.test(word));
-    if (bad !== undefined) throw failure('invalid-argument', { act: 'run pod', object: `config.dns_config.${field}`, why: `${JSON.stringify(bad.slice(0, 100))} is not one word` });
+  for (const list of ['servers', 'searches', 'options'] as const) {
+    for (const [index, word] of (dns?.[list] ?? []).entries()) {
+      const field = `config.dns_config.${list}[${index}]`;
+      if (!/^[^\s\0]+$/.test(word)) throw badField(field, `${quote(word)} is not one word`);
+      if (Buffer.byteLength(word) > maxWordBytes) throw badField(field, `it is longer than ${maxWordBytes} bytes`);
+      if (list === 'servers' && isIP(word) === 0) throw badField(field, `${quote(word)} is not an IP address`);
+    }
   }
 }
 

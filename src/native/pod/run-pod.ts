@@ -1,10 +1,12 @@
+import { during } from '../../base/errors.ts';
 import { newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
+import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import { duringOnce } from '../container/during-once.ts';
 import { checkPodConfig } from './check-pod-config.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { makeCgroup } from './pod-cgroup.ts';
+import { checkCgroupParent, makeCgroup } from './pod-cgroup.ts';
 import { makeFiles } from './pod-files.ts';
 import { mapLayers } from './pod-layers.ts';
 import { makeNamespaces } from './pod-namespaces.ts';
@@ -34,7 +36,8 @@ export interface PodInTheMaking {
  */
 export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallContext): Promise<string> {
   checkPodConfig(request.config);
-  const runtime = deps.handlers.get(request.runtimeHandler);
+  checkCgroupParent(deps, request.config);
+  const runtime = handlerOf(deps, request.runtimeHandler);
   const handler = runtime.name;
   if (podIdMappings(request.config) !== undefined) await deps.userNamespaces.check(runtime);
   return await deps.running.run(podKey(request.config), async () => {
@@ -60,6 +63,14 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
       deps.selinux?.levels.settle(pod.id);
     }
   });
+}
+
+function handlerOf(deps: PodDeps, asked: string): OciRuntime {
+  try {
+    return deps.handlers.get(asked);
+  } catch (error) {
+    throw during(error, { act: 'check', object: 'runtime_handler' });
+  }
 }
 
 function findReadyPod(deps: PodDeps, config: PodSandboxConfig): PodRecord | undefined {

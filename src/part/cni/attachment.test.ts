@@ -12,6 +12,7 @@ test('arguments become one line in order', () => {
 
 test('a pod name cannot smuggle in a further argument', () => {
   assert.throws(() => argsText({ K8S_POD_NAME: 'web;K8S_POD_UID=other' }), refused(/"K8S_POD_NAME=web;K8S_POD_UID=other"/));
+  assert.throws(() => argsText({ K8S_POD_NAME: 'web=1' }), refused(/"K8S_POD_NAME=web=1"/));
   assert.throws(() => argsText({ 'A=B': 'x' }), refused(/neither name nor value/));
 });
 

@@ -45,11 +45,11 @@ export function validateKey({ containerId, ifName }: AttachmentKey): void {
   if (!interfaceForm.test(ifName) || ifName === '.' || ifName === '..') throw refuse(ifName, 'an interface name has 1 to 15 characters without /, : and blanks');
 }
 
-/** The text of CNI_ARGS. A key or value that would read as a further pair is invalid-argument. */
+/** The text of CNI_ARGS. A key or value that would read as a further pair, or that plugins cannot take apart, is invalid-argument. */
 export function argsText(args: Readonly<Record<string, string>>): string {
   return Object.entries(args).map(([key, value]) => {
-    if (key === '' || /[;=\0]/.test(key) || /[;\0]/.test(value)) {
-      throw failure('invalid-argument', { act: 'pass CNI argument', object: JSON.stringify(`${key}=${value}`.slice(0, 150)), why: 'neither name nor value may hold ; and the name no =' });
+    if (key === '' || /[;=\0]/.test(key) || /[;=\0]/.test(value)) {
+      throw failure('invalid-argument', { act: 'pass CNI argument', object: JSON.stringify(`${key}=${value}`.slice(0, 150)), why: 'neither name nor value may hold ; or =' });
     }
     return `${key}=${value}`;
   }).join(';');

@@ -75,7 +75,7 @@ export async function createWithConmon(request: ConmonRequest, log: Logger): Pro
   await checkPrograms(request);
   const child = spawn(request.conmon, conmonArgs(request), {
     cwd: request.bundle,
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4' },
+    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', CHARSET: argumentsCharset },
     stdio: ['null', 'null', 'pipe-out', 'pipe-out', 'pipe-in'],
   });
   try {
@@ -109,6 +109,9 @@ export async function checkPrograms({ conmon, runtime, id }: Pick<ConmonRequest,
     throw failure('failed-precondition', { act: 'create container', object: id, why: `no program ${conmon}; install conmon or correct its path`, cause });
   });
 }
+
+/** Without it conmon's option parser (GLib) takes arguments for ASCII and ends at the first name or log path that is not. */
+const argumentsCharset = 'UTF-8';
 
 function conmonArgs(request: ConmonRequest): string[] {
   const { runtime, bundle, id } = request;

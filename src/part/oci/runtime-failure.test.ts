@@ -15,6 +15,8 @@ const said: readonly { stderr: string; sentence: string; kind: string }[] = [
   { stderr: 'error opening file `/run/gantry/oci/crun/x/status`: No such file or directory\n', sentence: 'error opening file `/run/gantry/oci/crun/x/status`: No such file or directory', kind: 'not-found' },
   { stderr: "cannot open directory '/run/gantry/oci/crun/x': No such file or directory\n", sentence: "cannot open directory '/run/gantry/oci/crun/x': No such file or directory", kind: 'not-found' },
   { stderr: runc('exec failed: container does not exist'), sentence: 'exec failed: container does not exist', kind: 'not-found' },
+  { stderr: 'OOM: the memory limit could be too low: read from sync socket: Connection reset by peer\n', sentence: 'OOM: the memory limit could be too low: read from sync socket: Connection reset by peer', kind: 'failed-precondition' },
+  { stderr: runc('runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)'), sentence: 'runc create failed: unable to start container process: container init was OOM-killed (memory limit too low?)', kind: 'failed-precondition' },
   { stderr: runc('exec failed: cannot exec in a stopped container'), sentence: 'exec failed: cannot exec in a stopped container', kind: 'failed-precondition' },
   { stderr: 'the container `x` is not running\n', sentence: 'the container `x` is not running', kind: 'failed-precondition' },
   { stderr: 'the container `x` is not in `created` or `stopped` state\n', sentence: 'the container `x` is not in `created` or `stopped` state', kind: 'failed-precondition' },

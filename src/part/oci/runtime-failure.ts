@@ -19,6 +19,7 @@ const kinds: readonly (readonly [RegExp, ErrorKind])[] = [
   [/no space left|cannot allocate memory|resource temporarily unavailable|too many open files|quota exceeded/i, 'resource-exhausted'],
   [new RegExp(`${limitFile}(?:invalid argument|numerical result out of range)|(?:minimum|maximum) allowed cpu-shares`, 'i'), 'invalid-argument'],
   [new RegExp(`${limitFile}device or resource busy|unable to set memory limit to`, 'i'), 'failed-precondition'],
+  [/memory limit (?:could be )?too low|cannot be mounted because it is /i, 'failed-precondition'],
   [/not running|not in `?created|is not stopped|stopped container|has stopped|already running|already started|exec\.fifo/i, 'failed-precondition'],
   [/seccomp|apparmor|selinux/i, 'failed-precondition'],
   [/no such (process|file|program)|executable file|not found|permission denied|operation not permitted|exec format error|not a directory/i, 'failed-precondition'],

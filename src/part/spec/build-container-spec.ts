@@ -1,4 +1,5 @@
 import { checkContainerConfig } from './check-container-config.ts';
+import { checkProcessSize } from './check-process-size.ts';
 import type { OciSpec } from './oci-spec.ts';
 import type { SpecInput } from './spec-input.ts';
 import { withAnnotations } from './with-annotations.ts';
@@ -68,5 +69,7 @@ const steps: readonly SpecStep[] = [
 export function buildContainerSpec(input: SpecInput): OciSpec {
   checkContainerConfig(input.config, input.podConfig);
   checkMinMemory(input.config.linux?.resources, input.handler);
-  return steps.reduce((spec, step) => step(spec, input), emptySpec());
+  const spec = steps.reduce((built, step) => step(built, input), emptySpec());
+  checkProcessSize(spec.process, { args: 'config.args', env: 'config.envs' }, input.facts);
+  return spec;
 }

@@ -44,6 +44,14 @@ export function checkArgument(field: string, value: string): string {
   return checkText(field, value);
 }
 
+/** The path or bare name of a program: names longer than a file's would only fail in the runtime, in words that name no field. */
+export function checkProgram(field: string, value: string): string {
+  if (value === '') throw badField(field, 'the program has an empty name');
+  if (Buffer.byteLength(value) > maxPathBytes) throw badField(field, `${quote(value)} has more than ${maxPathBytes} bytes`);
+  if (value.split('/').some((name) => Buffer.byteLength(name) > maxNameBytes)) throw badField(field, `${quote(value)} has a name of more than ${maxNameBytes} bytes`);
+  return checkArgument(field, value);
+}
+
 /**
  * An absolute path without `..`, returned without doubled, dotted or trailing parts. A mount on `/a/../b` would depend on what `/a` is in the
  * image, so `..` is refused rather than resolved.

@@ -103,6 +103,11 @@ const rows: readonly (Row | Refusal)[] = [
   { field: 'ContainerConfig.command', given: { config: { command: ['/a', 'b\0'] } }, refused: ['invalid-argument', 'check config.command[1]: it has a NUL byte'] },
   { field: 'ContainerConfig.command', given: { config: { command: [''] } }, refused: ['invalid-argument', 'check config.command[0]: the program has an empty name'] },
   {
+    field: 'ContainerConfig.command',
+    given: { config: { command: [`/bin/${'x'.repeat(256)}`] } },
+    refused: ['invalid-argument', `check config.command[0]: "/bin/${'x'.repeat(95)}…" has a name of more than 255 bytes`],
+  },
+  {
     field: 'ContainerConfig.args',
     given: { config: { command: [], args: ['z'] }, input: { image: { Entrypoint: ['/x'], Cmd: ['y'] } } },
     gives: [(spec) => spec.process.args, ['/x', 'z']],

@@ -25,6 +25,7 @@ export const exampleFacts: HostFacts = {
   capabilities: capabilityNames,
   hasSysResource: true,
   hardLimits: { nofile: 1_048_576n },
+  stackSoftLimit: 8_388_608n,
   oomScoreAdj: 0,
   architecture: 'amd64',
   kernel: { major: 6, minor: 1 },

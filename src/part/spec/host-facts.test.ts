@@ -2,7 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { exampleFacts } from './example-input.fake.ts';
 import { capabilityNames } from '../../base/capabilities.ts';
-import { describeShortcomings, gatherHostFacts, hasV1Controller, isAtLeast, parseKernelVersion, parseProcStatus } from './host-facts.ts';
+import { describeShortcomings, gatherHostFacts, hasV1Controller, isAtLeast, parseKernelVersion, parseProcStatus, parseSoftLimit } from './host-facts.ts';
 
 test('the facts of this host are gathered', () => {
   const facts = gatherHostFacts();
@@ -24,6 +24,13 @@ test('all bits of a mask have their names, and unknown ones none', () => {
 
   assert.deepEqual(status.capabilities, [...capabilityNames]);
   assert.deepEqual(status.effective, ['CAP_SYS_RESOURCE']);
+});
+
+test('a soft limit is read from its line', () => {
+  const limits = 'Limit  Soft Limit  Hard Limit  Units\nMax stack size            8388608              unlimited            bytes     \n';
+
+  assert.equal(parseSoftLimit(limits, 'Max stack size'), 8_388_608n);
+  assert.equal(parseSoftLimit(limits.replace('8388608', 'unlimited'), 'Max stack size'), 2n ** 64n - 1n);
 });
 
 test('kernel versions are compared by number', () => {

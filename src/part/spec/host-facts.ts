@@ -21,6 +21,8 @@ export interface HostFacts {
   readonly hasSysResource: boolean;
   /** The daemon's own hard limits, by the name that `default_ulimits` has for them. */
   readonly hardLimits: HardLimits;
+  /** RLIMIT_STACK of the daemon, in bytes, which containers inherit: it bounds arguments and environment. */
+  readonly stackSoftLimit: bigint;
   /** The daemon's own oom_score_adj. */
   readonly oomScoreAdj: number;
   /** As image platforms and seccomp profiles name it: amd64, arm64, … */
@@ -37,6 +39,7 @@ export interface KernelVersion {
 
 const cgroupRoot = '/sys/fs/cgroup';
 const cgroup2Magic = 0x63677270;
+const unlimited = 0xffff_ffff_ffff_ffffn; // RLIM_INFINITY
 
 /** Reads the facts from /proc and /sys. Synchronous and short: for the start of the daemon. */
 export function gatherHostFacts(): HostFacts {
@@ -50,6 +53,7 @@ export function gatherHostFacts(): HostFacts {
     capabilities: status.capabilities,
     hasSysResource: status.effective.includes('CAP_SYS_RESOURCE'),
     hardLimits: parseHardLimits(readFileSync('/proc/self/limits', 'utf8')),
+    stackSoftLimit: parseSoftLimit(readFileSync('/proc/self/limits', 'utf8'), 'Max stack size'),
     oomScoreAdj: Number(readFileSync('/proc/self/oom_score_adj', 'utf8')),
     architecture: goArchitecture(arch()),
     kernel,
@@ -85,6 +89,11 @@ export function parseProcStatus(text: string): { capabilities: string[]; effecti
   return { capabilities: set('CapBnd').filter((name) => permitted.has(name)), effective: set('CapEff') };
 }
 
+/** The soft limit in a line of /proc/PID/limits; RLIM_INFINITY when unlimited. */
+export function parseSoftLimit(text: string, name: string): bigint {
+  const soft = new RegExp(`^${name}\\s+(\\d+|unlimited)\\s`, 'm').exec(text)?.[1];
+  return soft === undefined || soft === 'unlimited' ? unlimited : BigInt(soft);
+}
 /** Whether mountinfo, proc_pid_mountinfo(5), has a cgroup v1 hierarchy with this controller. */
 export function hasV1Controller(mountinfo: string, controller: string): boolean {
   return mountinfo.split('\n').some((line) => {

@@ -2,22 +2,8 @@
 import * as fc from 'fast-check';
 import { ImageSpec, KeyValue, Mount } from '../../gen/cri.ts';
 import type { IDMapping, UserNamespace } from '../../gen/cri.ts';
-import { unset } from './example-input.fake.ts';
 import type { Changes } from './example-input.fake.ts';
-
-// One value in twenty is hostile, so that many builds get as far as the last step and each check is met.
-const hostile = fc.oneof(fc.string(), fc.constantFrom('', '/', '/..', '/../x', 'a\0b', '__proto__', 'x'.repeat(300), '\ud800', '%s', '\n'));
-const text = (...sane: string[]): fc.Arbitrary<string> => fc.oneof({ weight: 19, arbitrary: fc.constantFrom(...sane) }, { weight: 1, arbitrary: hostile });
-const texts = (...sane: string[]): fc.Arbitrary<string[]> => fc.array(text(...sane), { maxLength: 3 });
-const number = (...sane: bigint[]): fc.Arbitrary<bigint> => fc.oneof({ weight: 19, arbitrary: fc.constantFrom(...sane) }, { weight: 1, arbitrary: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) });
-const choice = (...sane: number[]): fc.Arbitrary<never> =>
-  fc.oneof({ weight: 19, arbitrary: fc.constantFrom(...sane) }, { weight: 1, arbitrary: fc.integer({ min: -2, max: 9 }) }) as fc.Arbitrary<never>;
-const few = <T>(item: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(item, { maxLength: 2 });
-
-/** Messages in which some of these fields are set. */
-function some<T>(message: { decode(bytes: Uint8Array): T }, fields: { [K in keyof T]?: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> {
-  return fc.record(fields as Record<string, fc.Arbitrary<unknown>>, { requiredKeys: [] }).map((chosen) => ({ ...unset(message), ...(chosen as Partial<T>) }));
-}
+import { choice, few, number, some, text, texts } from './hostile-values.fake.ts';
 
 const absolute = text('/', '/srv', '/var/lib/x/', '/dev', '/etc/resolv.conf');
 const volumePath = text('/data', '/dev/shm', '/sys//fs/', '/proc/./sys');
@@ -62,7 +48,10 @@ export const hostileChanges: fc.Arbitrary<Changes> = fc.record(
       },
       { requiredKeys: [] },
     ),
-    namespaces: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text('c'), usernsOptions }, { requiredKeys: [] }),
+    namespaces: fc.oneof(
+      { weight: 9, arbitrary: fc.record({ network: choice(0), pid: choice(1, 2), ipc: choice(0), targetId: text(''), usernsOptions }, { requiredKeys: [] }) },
+      { weight: 1, arbitrary: fc.record({ pid: choice(3), targetId: text('c') }) },
+    ),
     podNamespaces: fc.record({ usernsOptions }, { requiredKeys: [] }),
     resources: fc.record(
       {

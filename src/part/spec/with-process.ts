@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { ContainerConfig } from '../../gen/cri.ts';
-import { badField, checkAbsolutePath, checkArgument, checkText, quote } from './check-field.ts';
+import { badField, checkAbsolutePath, checkArgument, checkProgram, checkText, quote } from './check-field.ts';
 import { failure } from '../../base/errors.ts';
 import type { SpecStep } from './build-container-spec.ts';
 import type { ImageConfig } from './image-config.ts';
@@ -34,7 +34,7 @@ function effectiveArgs(config: ContainerConfig, image: ImageConfig): readonly st
   if (program === undefined) {
     throw failure('failed-precondition', { act: 'choose what to run', why: 'the image has no Entrypoint and no Cmd, and the container has no command: set one' });
   }
-  if (program.text === '') throw badField(program.field, 'the program has an empty name');
+  checkProgram(program.field, program.text);
   return words.map((word) => word.text);
 }
 

@@ -13,7 +13,7 @@ export async function execSync(
   const act = 'exec in container';
   const id = required(containerId, act, 'container_id');
   required(cmd[0], act, 'cmd');
-  const { stdout, stderr, exitCode } = await engine.containers.execSync(id, cmd, secondsOf(timeout), ctx);
+  const { stdout, stderr, exitCode } = await engine.containers.execSync(id, cmd, secondsOf(timeout, act, 'timeout'), ctx);
   return { ...fitting(stdout, stderr, maxMessageBytes - besides), exitCode };
 }
 

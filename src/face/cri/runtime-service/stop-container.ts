@@ -6,6 +6,7 @@ import { secondsOf } from '../seconds-of.ts';
 export async function stopContainer(
   { containerId, timeout }: StopContainerRequest, { engine, ctx }: RpcCall,
 ): Promise<StopContainerResponse> {
-  await engine.containers.stop(required(containerId, 'stop container', 'container_id'), secondsOf(timeout), ctx);
+  const act = 'stop container';
+  await engine.containers.stop(required(containerId, act, 'container_id'), secondsOf(timeout, act, 'timeout'), ctx);
   return {};
 }
