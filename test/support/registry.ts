@@ -23,6 +23,8 @@ export interface Registry {
   readonly url: string;
   /** The authority that signed its certificate; undefined without TLS. */
   readonly caFile: string | undefined;
+  /** What it wants to be shown; undefined when it wants nothing. */
+  readonly clientCertificate: { readonly certFile: string; readonly keyFile: string } | undefined;
   /** What it wants to see; undefined when everyone may come. */
   readonly login: { readonly username: string; readonly password: string } | undefined;
   /** Ends the process and removes its storage. */
@@ -33,16 +35,17 @@ export interface Registry {
 const login = { username: 'gantry', password: 'secret' };
 const htpasswd = 'gantry:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n';
 
-/** Starts a real registry on a free port of 127.0.0.1. `tls`: HTTPS with a fresh authority. `auth`: HTTP basic. */
-export async function startRegistry(options: { tls?: boolean; auth?: boolean } = {}): Promise<Registry> {
+/** Starts a real registry on a free port of 127.0.0.1. `tls`: HTTPS with a fresh authority, with `mutual` for clients with a certificate only. `auth`: HTTP basic. */
+export async function startRegistry(options: { tls?: boolean | 'mutual'; auth?: boolean } = {}): Promise<Registry> {
   const directory = await mkdtemp(join(tmpdir(), 'gantry-registry-'));
-  const certificate = options.tls === true ? makeCertificate(directory) : undefined;
+  const certificate = options.tls === undefined || options.tls === false ? undefined : makeCertificate(directory);
+  const clientCertificate = options.tls === 'mutual' ? certificate : undefined;
   await writeFile(join(directory, 'htpasswd'), htpasswd);
   await writeFile(join(directory, 'config.json'), JSON.stringify({
     version: 0.1,
     log: { level: 'info' },
     storage: { filesystem: { rootdirectory: join(directory, 'storage') } },
-    http: { addr: '127.0.0.1:0', secret: 'test', ...(certificate === undefined ? {} : { tls: { certificate: certificate.certFile, key: certificate.keyFile } }) },
+    http: { addr: '127.0.0.1:0', secret: 'test', ...(certificate === undefined ? {} : { tls: { certificate: certificate.certFile, key: certificate.keyFile, ...(clientCertificate === undefined ? {} : { clientcas: [certificate.caFile] }) } }) },
     ...(options.auth === true ? { auth: { htpasswd: { realm: 'test', path: join(directory, 'htpasswd') } } } : {}),
   }));
   const child = spawn('/usr/bin/docker-registry', ['serve', join(directory, 'config.json')], { stdio: ['null', 'null', 'pipe-out'], env: { PATH: process.env['PATH'] ?? '', OTEL_TRACES_EXPORTER: 'none' } });
@@ -53,6 +56,7 @@ export async function startRegistry(options: { tls?: boolean; auth?: boolean } =
     host: `127.0.0.1:${port}`,
     url: `${certificate === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     caFile: certificate?.caFile,
+    clientCertificate,
     login: options.auth === true ? login : undefined,
     async stop() {
       child.kill('SIGKILL');
@@ -67,13 +71,14 @@ export async function startRegistry(options: { tls?: boolean; auth?: boolean } =
 
 /** A request to a test registry, with its certificate and login; an error status throws. */
 export async function registryRequest(registry: Registry, ask: { method: string; path: string; body?: Buffer; type?: string }): Promise<{ location: string; body: Buffer }> {
-  const { caFile, login: user } = registry;
+  const { caFile, clientCertificate, login: user } = registry;
   const send = caFile === undefined ? httpRequest : httpsRequest;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const outgoing = send(new URL(ask.path, registry.url), {
     method: ask.method,
     agent: false,
     ...(caFile === undefined ? {} : { ca: readFileSync(caFile) }),
+    ...(clientCertificate === undefined ? {} : { cert: readFileSync(clientCertificate.certFile), key: readFileSync(clientCertificate.keyFile) }),
     ...(user === undefined ? {} : { auth: `${user.username}:${user.password}` }),
     headers: { 'content-length': ask.body?.length ?? 0, ...(ask.type === undefined ? {} : { 'content-type': ask.type }) },
   }, resolve);

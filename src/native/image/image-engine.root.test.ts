@@ -1,7 +1,7 @@
 /** The image engine against a real registry (Debian's docker-registry). */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -165,6 +165,22 @@ test('HTTPS is verified against the system and the given authority', { skip }, a
   await trusting.pull(reference);
   await careless.pull(reference);
   await assert.rejects(strict.pull(reference), (error: Error & { kind?: string }) => error.kind === 'failed-precondition' && /certificate is not trusted: .*; install its authority, or list the registry as insecure/.test(error.message));
+});
+
+test('a registry that wants to know its clients is shown the certificate of its certs.d folder', { skip }, async (t) => {
+  const registry = await withRegistry(t, { tls: 'mutual' });
+  const certsDir = mkdtempSync(join(tmpdir(), 'gantry-certs-'));
+  t.after(() => rmSync(certsDir, { recursive: true }));
+  const folder = join(certsDir, registry.host);
+  mkdirSync(folder);
+  copyFileSync(registry.caFile!, join(folder, 'ca.crt'));
+  const { pull } = await makeEngine(t, { registryFiles: { hostsDirs: [certsDir] } });
+  const reference = await pushImage(registry, 'app:v1', makeImage(small));
+
+  await assert.rejects(pull(reference), /contact registry 127.0.0.1:\d+: it wants a certificate of its clients; put one, as NAME.cert with NAME.key, into its folder of certs.d/);
+  copyFileSync(registry.clientCertificate!.certFile, join(folder, 'node.cert'));
+  copyFileSync(registry.clientCertificate!.keyFile, join(folder, 'node.key'));
+  await pull(reference);
 });
 
 test('a registry that speaks plain HTTP is not talked to unless it may', { skip }, async (t) => {

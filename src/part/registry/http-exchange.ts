@@ -138,10 +138,16 @@ const certificateCodes = new Set([
   'UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 
+/** TLS alerts of a server that asks its clients for a certificate (RFC 8446, 6.2), which Node tells in OpenSSL's words only. */
+function wantsCertificate(error: unknown): boolean {
+  return /alert (bad certificate|certificate required)/.test(messageOf(error));
+}
+
 /** True when the other side seems not to speak TLS. */
 export function isNotTls(error: unknown): boolean {
   const cause = error instanceof GantryError ? error.cause : error;
   const code = codeOf(cause);
+  if (wantsCertificate(cause)) return false;
   return code === 'EPROTO' || code.startsWith('ERR_SSL_') || code === 'ECONNRESET';
 }
 
@@ -152,6 +158,9 @@ function networkFailure(cause: Error, request: ClientRequest, url: URL): Error {
   const detail = { act: 'contact registry', object: url.host, cause };
   if (certificateCodes.has(code)) {
     return failure('failed-precondition', { ...detail, why: `its certificate is not trusted: ${cause.message}; install its authority, or list the registry as insecure` });
+  }
+  if (wantsCertificate(cause)) {
+    return failure('failed-precondition', { ...detail, why: 'it wants a certificate of its clients; put one, as NAME.cert with NAME.key, into its folder of certs.d' });
   }
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
     return failure('failed-precondition', { ...detail, why: 'it does not speak HTTPS; if it is meant to speak plain HTTP, list it as insecure' });

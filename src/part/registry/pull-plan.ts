@@ -117,7 +117,14 @@ export async function ruleFor(view: RegistryView, host: string): Promise<HostRul
   if (entry?.insecure === true || isListedInsecure(view.docker.insecure, host)) return insecureRule;
   const folder = await findHostFolder(view.files.hostsDirs ?? [], host);
   const rule = await (view.files.hostRules ?? usualHostRules)(host);
-  return { ...rule, ...folder?.certificates };
+  return folder === undefined ? rule : withCertificates(rule, folder.certificates);
+}
+
+/** Whoever put certificates there means TLS, and with an authority among them a server that it vouches for. */
+function withCertificates(rule: HostRule, certificates: HostFolder['certificates']): HostRule {
+  const { caFiles, clientCertificates } = certificates;
+  if (caFiles === undefined && clientCertificates === undefined) return rule;
+  return { ...rule, ...certificates, schemes: ['https'], ...(caFiles === undefined ? {} : { skipVerify: false }) };
 }
 
 /** A source before its credentials. */
