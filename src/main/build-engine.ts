@@ -112,6 +112,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
     registryFiles: registryFiles(config),
     layersAtOnce: config.image.maxParallelLayers,
+    pinned: () => current.image.pinned,
     ...(config.image.platform === 'auto' ? {} : { platform: parsePlatform(config.image.platform) }),
   });
 

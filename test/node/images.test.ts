@@ -9,7 +9,7 @@ import { busyboxImage, makeImage, makeIndex, pushImage, type TestEntry, type Tes
 import { assertFails, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
-const node = await startWorkload();
+const node = await startWorkload({ config: '[image]\npinned = ["*/kept-by-name:*"]\n' });
 after(() => node.stop());
 const { client, registry } = node;
 
@@ -35,6 +35,16 @@ async function usage(): Promise<{ bytes: bigint; inodes: bigint }> {
   const { imageFilesystems: [of] } = await client.imageFsInfo();
   return { bytes: of?.usedBytes?.value ?? -1n, inodes: of?.inodesUsed?.value ?? -1n };
 }
+
+test('an image that the configuration pins is told to be pinned, and no other', async () => {
+  const kept = await pushImage(registry, 'kept-by-name:v1', named('kept'));
+  const other = await pushImage(registry, 'kept:v1', named('not kept'));
+
+  for (const image of [kept, other]) await client.pullImage(spec(image));
+
+  assert.deepEqual([(await statusOf(kept))?.pinned, (await statusOf(other))?.pinned], [true, false]);
+  for (const image of [kept, other]) await remove(image);
+});
 
 test('an image is pulled by tag, and every call calls it by the same id', async () => {
   const image = named('by-tag');

@@ -6,7 +6,7 @@
 import { logLevels } from '../log.ts';
 import { defaultCapabilities } from '../capabilities.ts';
 import { annotationName, annotationPatterns, annotations, capabilities, environment, optionalAnnotationName, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
-import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, truth } from './kinds.ts';
+import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, textsLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -353,6 +353,12 @@ export const schema = table('', {
       default: 'auto',
       applies: 'restart',
       about: "Which of a multi-platform image's variants is taken. `auto` is the node's own.",
+    }),
+    pinned: setting({
+      kind: textsLike('list of images', 'a list of images such as "registry.k8s.io/pause:3.9" or "registry.example/base/*", where * stands for any characters', /^[^\s\0]{1,512}$/),
+      default: [],
+      applies: 'live',
+      about: 'Images that the kubelet never removes to make room. A pattern with * is held against complete names, such as docker.io/library/busybox:1.36.',
     }),
   }),
 

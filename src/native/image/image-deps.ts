@@ -23,6 +23,8 @@ export interface ImageDeps {
   readonly registryFiles: RegistryFiles;
   readonly hostHealth: HostHealth;
   readonly patience: Patience;
+  /** Names and patterns of the images that the kubelet keeps, as configured now. */
+  readonly pinned: () => readonly string[];
   /** Layers of one pull that are downloaded at the same time. */
   readonly layersAtOnce: number;
   /** Names the containers of an image. */

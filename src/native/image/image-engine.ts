@@ -39,6 +39,8 @@ export interface ImageEngineOptions {
   /** What administrators say about registries, read at every pull; by default nothing. */
   readonly registryFiles?: RegistryFiles;
   readonly platform?: Platform;
+  /** Names and patterns of the images that the kubelet keeps, as configured now. */
+  readonly pinned?: () => readonly string[];
   readonly patience?: Patience;
   readonly unpackLimits?: UnpackLimits;
   /** Layers of one pull that are downloaded at the same time. */
@@ -109,6 +111,7 @@ function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
     registryFiles: options.registryFiles ?? {},
     hostHealth: new HostHealth(),
     patience: options.patience ?? usualPatience,
+    pinned: options.pinned ?? (() => []),
     layersAtOnce: options.layersAtOnce ?? 3,
     usedBy: options.usedBy,
     containerFilesystems: options.containerFilesystems,

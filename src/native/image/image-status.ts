@@ -3,11 +3,12 @@ import type { Image } from '../../gen/cri.ts';
 import type { VerboseInfo } from '../../engine/engine.ts';
 import type { ImageDeps } from './image-deps.ts';
 import type { ImageRecord } from './image-records.ts';
+import { isPinned } from './pinned-images.ts';
 
 const largestUid = 2 ** 31 - 1;
 
 /** `size` is what the layers take on disk, also those that other images share: what people ask and what removal frees at best. */
-export function toCriImage(deps: Pick<ImageDeps, 'layers'>, record: ImageRecord): Image {
+export function toCriImage(deps: Pick<ImageDeps, 'layers' | 'pinned'>, record: ImageRecord): Image {
   return {
     id: record.id,
     repoTags: [...record.repoTags],
@@ -15,7 +16,7 @@ export function toCriImage(deps: Pick<ImageDeps, 'layers'>, record: ImageRecord)
     size: sizeOf(deps, record),
     ...userOf(record.config.User ?? ''),
     spec: record.spec,
-    pinned: false,
+    pinned: isPinned(record, deps.pinned()),
   };
 }
 

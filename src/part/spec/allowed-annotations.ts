@@ -1,3 +1,4 @@
+import { matchesStars } from '../../base/star-pattern.ts';
 import { checkText } from './check-field.ts';
 import type { HandlerDefaults } from './container-defaults.ts';
 import { workloadOf } from './with-workload.ts';
@@ -11,13 +12,8 @@ type Annotations = Readonly<Record<string, string>>;
  */
 export function allowedAnnotations({ handler, workloads }: { handler: HandlerDefaults; workloads: readonly Workload[] }, pods: Annotations, containers: Annotations = {}): Record<string, string> {
   const given = [pods, containers];
-  const patterns = [...handler.allowedAnnotations, ...(workloadOf(pods, workloads)?.allowedAnnotations ?? [])].map(asExpression);
-  const allowed = given.flatMap((annotations) => Object.entries(annotations)).filter(([name]) => patterns.some((pattern) => pattern.test(name)));
+  const patterns = [...handler.allowedAnnotations, ...(workloadOf(pods, workloads)?.allowedAnnotations ?? [])];
+  const allowed = given.flatMap((annotations) => Object.entries(annotations)).filter(([name]) => patterns.some((pattern) => matchesStars(pattern, name)));
   for (const [name, value] of allowed) checkText(`annotations[${name}]`, `${name}${value}`);
   return { ...handler.annotations, ...Object.fromEntries(allowed) };
-}
-
-/** A `*` is any characters, slashes too; everything else is itself. */
-function asExpression(pattern: string): RegExp {
-  return new RegExp(`^${pattern.split('*').map((text) => text.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`, 's');
 }
