@@ -656,7 +656,7 @@ const rows: readonly (Row | Refusal)[] = [
     given: imageVolume({ imageSubPath: 'a\0' }),
     refused: ['invalid-argument', 'check config.mounts[0].image_sub_path: it has a NUL byte'],
   },
-  { field: 'Mount.imageSubPath', given: { mount: { imageSubPath: 'a' } }, refused: ['invalid-argument', 'check config.mounts[0].image_sub_path: it needs image'] },
+  { field: 'Mount.imageSubPath', given: { mount: { imageSubPath: 'a' } }, gives: [volume, ['rbind', 'rprivate', 'rw']] },
   {
     field: 'Mount.mountOptions',
     given: { mount: { mountOptions: ['nosuid', 'noexec', 'nodev'], readonly: true, recursiveReadOnly: true } },

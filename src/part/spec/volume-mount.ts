@@ -17,7 +17,10 @@ const allowedOptions = new Set(['noexec', 'nodev', 'nosuid']);
 /** What a CRI mount asks for, its fields checked. */
 export interface CheckedVolume {
   readonly destination: string;
-  /** A path of the host, or an image with a path inside it (empty: all of it). */
+  /**
+   * A path of the host, or an image with a path inside it (empty: all of it). With a host path the CRI's image_sub_path counts for nothing: in a pod
+   * that has an image volume the kubelet sends the subPath of every mount there, and has put it into host_path already.
+   */
   readonly from: { readonly hostPath: string } | { readonly image: ImageSpec; readonly subPath: string };
   readonly propagation: Exclude<MountPropagation, -1>;
   readonly recursiveReadOnly: boolean;
@@ -31,7 +34,7 @@ export interface CheckedVolume {
 export function checkVolume(mount: Mount, field: string, facts: HostFacts): CheckedVolume {
   const destination = checkAbsolutePath(`${field}.container_path`, mount.containerPath);
   if (destination === '/') throw badField(`${field}.container_path`, 'the root itself cannot be mounted over');
-  const from = mount.image === undefined ? hostVolume(mount, field) : imageVolume(mount, mount.image, field);
+  const from = mount.image === undefined ? { hostPath: checkAbsolutePath(`${field}.host_path`, mount.hostPath) } : imageVolume(mount, mount.image, field);
   const propagation = checkEnum(`${field}.propagation`, mount.propagation, MountPropagation) as Exclude<MountPropagation, -1>;
   const options = ['rbind', propagationOptions[propagation], accessOf(mount, field, facts), ...extraOptions(mount, field)];
   return { destination, from, propagation, recursiveReadOnly: mount.recursiveReadOnly, options };
@@ -52,11 +55,6 @@ export function rootPropagation(mounts: readonly Mount[]): 'rshared' | 'rslave' 
   const wants = (propagation: MountPropagation): boolean => mounts.some((mount) => mount.propagation === propagation);
   if (wants(MountPropagation.PROPAGATION_BIDIRECTIONAL)) return 'rshared';
   return wants(MountPropagation.PROPAGATION_HOST_TO_CONTAINER) ? 'rslave' : undefined;
-}
-
-function hostVolume(mount: Mount, field: string): { hostPath: string } {
-  if (mount.imageSubPath !== '') throw badField(`${field}.image_sub_path`, 'it needs image');
-  return { hostPath: checkAbsolutePath(`${field}.host_path`, mount.hostPath) };
 }
 
 /** An image cannot be written (KEP-4639), and whoever asks for a writable one would wonder where what they wrote has gone. */
