@@ -5,7 +5,7 @@
  *
  * The calls are synchronous: `root` is a directory of our own on a local disk (a container's rootfs), never a user's volume.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { chownSync, closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { failure, hasCode } from '../base/errors.ts';
 import { libc, O_CLOEXEC, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from './libc.ts';
@@ -84,18 +84,25 @@ export function readFileBeneath(root: string, path: string, maxBytes: number): B
   }
 }
 
+/** What new directories are like. */
+export interface NewDirectory {
+  readonly mode: number;
+  /** Left out: the caller. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
+}
+
 /**
- * Makes a directory and its missing parents, like mkdir -p as seen from inside `root`; existing ones keep their mode. A path element
+ * Makes a directory and its missing parents, like mkdir -p as seen from inside `root`; existing ones stay as they are. A path element
  * `..` is invalid-argument; something in the way that is no directory fails with its errno's code (`ENOTDIR`, `ELOOP`, …).
  */
-export function mkdirBeneath(root: string, path: string, mode: number): void {
+export function mkdirBeneath(root: string, path: string, wanted: NewDirectory): void {
   refuseNul(path);
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
   if (names.includes('..')) throw failure('invalid-argument', { act: 'make directory', object: path, why: 'it has an element ..' });
   let parent = openDirectory(root, '/');
   try {
     for (const [index, name] of names.entries()) {
-      const child = openOrMake(root, `/${names.slice(0, index + 1).join('/')}`, parent, name, mode);
+      const child = openOrMake(parent, name, { root, path: `/${names.slice(0, index + 1).join('/')}`, wanted });
       closeSync(parent);
       parent = child;
     }
@@ -106,18 +113,21 @@ export function mkdirBeneath(root: string, path: string, mode: number): void {
 
 // mkdir never follows a symlink in the last element, and the parent is a handle that was opened in the root, so the new
 // directory is inside. A dangling symlink in the way stays: mkdir says EEXIST and opening says ENOENT again.
-function openOrMake(root: string, path: string, parent: number, name: string, mode: number): number {
+function openOrMake(parent: number, name: string, { root, path, wanted }: { root: string; path: string; wanted: NewDirectory }): number {
   try {
     return openDirectory(root, path);
   } catch (error) {
     if (!hasCode(error, 'ENOENT')) throw error;
   }
   try {
-    mkdirSync(`/proc/self/fd/${parent}/${name}`, mode);
+    mkdirSync(`/proc/self/fd/${parent}/${name}`, wanted.mode);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
+    return openDirectory(root, path);
   }
-  return openDirectory(root, path);
+  const made = openDirectory(root, path);
+  if (wanted.owner !== undefined) chownSync(`/proc/self/fd/${made}`, wanted.owner.uid, wanted.owner.gid);
+  return made;
 }
 
 function openDirectory(root: string, path: string): number {

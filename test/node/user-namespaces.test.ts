@@ -5,8 +5,9 @@ import path from 'node:path';
 import { after, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceMode, NamespaceOption, type IDMapping, type UserNamespace } from '../../src/gen/cri.ts';
+import { ImageSpec, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, Mount, NamespaceMode, NamespaceOption, type IDMapping, type UserNamespace } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
+import { busyboxImage, makeImage, pushImage } from '../support/image.ts';
 import { assertFails, eventually, startWorkload, type WorkloadPod } from '../support/workload.ts';
 import { assertNoTraces, assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
@@ -52,6 +53,12 @@ function volume(name: string, change: Partial<Mount> = {}): { readonly host: str
   mkdirSync(host);
   chmodSync(host, 0o700);
   return { host, mount: message(Mount, { hostPath: host, containerPath: `/${name}`, ...change }) };
+}
+
+async function restartWith(config: string): Promise<void> {
+  writeFileSync(daemon.paths.configFile, config);
+  await daemon.kill9();
+  await daemon.restart();
 }
 
 const mapped = { uidMappings: range(), gidMappings: range() };
@@ -154,6 +161,36 @@ userTest('a volume whose filesystem cannot be mapped is a clear refusal', async 
   const mounts = [message(Mount, { hostPath: '/sys/kernel', containerPath: '/kernel', ...mapped })];
 
   await assertFails(node.createContainer(pod, { config: { mounts } }), status.FAILED_PRECONDITION, /mount_setattr `\/sys\/kernel`: Invalid argument \(the filesystem cannot map owners: a pod with a user namespace cannot use this volume\)/);
+});
+
+userTest("an image's VOLUMEs belong to root of the pod, whether the image has something there or not", async () => {
+  const pod = await runPod();
+  const declaring = busyboxImage({
+    config: { Volumes: { '/seeded': {}, '/fresh': {}, '/made/fresh': {} } },
+    layers: [[{ path: 'seeded', type: 'directory', uid: 1000, gid: 2000, mode: 0o750 }, { path: 'seeded/file', content: 'seed\n', uid: 1000 }]],
+  });
+  const image = await pushImage(node.registry, 'test/users-declaring:1', declaring);
+  await node.pull(image);
+  const seen = 'stat -c "%u %g %n" /seeded /seeded/file /fresh /made /made/fresh; for folder in /seeded /fresh /made/fresh; do : > $folder/new; done; cat /seeded/file';
+  const owners = '1000 2000 /seeded\n1000 0 /seeded/file\n0 0 /fresh\n0 0 /made\n0 0 /made/fresh\nseed';
+
+  assert.equal(await node.sh(await node.runContainer(pod, { image }), seen), owners);
+
+  await restartWith('[container]\nimage_volumes = "mkdir"\n');
+  assert.equal(await node.sh(await node.runContainer(pod, { image }), seen), owners);
+  await restartWith('');
+});
+
+userTest('an image that is mounted shows the owners that it has, though the kubelet asks for a mapped mount of it', async () => {
+  const pod = await runPod();
+  const name = await pushImage(node.registry, 'test/users-data:1', makeImage({ layers: [[{ path: 'of-root', content: 'x\n', mode: 0o600 }, { path: 'deep', type: 'directory' }, { path: 'deep/of-ada', content: 'y\n', uid: 1000 }]] }));
+  await node.pull(name);
+  const image = message(ImageSpec, { image: name });
+  const mounts = [message(Mount, { containerPath: '/data', readonly: true, image, ...mapped }), message(Mount, { containerPath: '/deep', readonly: true, image, imageSubPath: 'deep', ...mapped })];
+
+  const id = await node.runContainer(pod, { config: { mounts } });
+
+  assert.equal(await node.sh(id, 'stat -c "%u %g %n" /data /data/of-root /deep/of-ada; cat /data/of-root /deep/of-ada'), '0 0 /data\n0 0 /data/of-root\n1000 0 /deep/of-ada\nx\ny');
 });
 
 userTest('containers that share their processes do so in the user namespace, whose process 1 is nobody of the node as well', async () => {

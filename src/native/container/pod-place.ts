@@ -1,7 +1,9 @@
 /** What a container needs to know of its pod. Containers never import pods: the pod floor hands this down. */
-import type { PodSandboxConfig } from '../../gen/cri.ts';
+import { basename, join } from 'node:path';
+import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { IdMappings } from '../../part/spec/id-mappings.ts';
+import { selinuxLabels } from '../../part/spec/with-selinux.ts';
 import type { SelinuxState } from '../../part/spec/with-selinux.ts';
 
 export interface PodPlace {
@@ -30,4 +32,20 @@ export interface PodPlace {
 export function selinuxOf(contexts: SelinuxContexts | undefined, pod: PodPlace): SelinuxState | undefined {
   if (contexts === undefined) return undefined;
   return { contexts, podLevel: pod.selinuxLevel ?? contexts.process.split(':').slice(3).join(':') };
+}
+
+/** The label of a container's files, its root and its volumes alike; undefined where they have none. */
+export function fileLabel(contexts: SelinuxContexts | undefined, { pod, config }: { pod: PodPlace; config: ContainerConfig }): string | undefined {
+  const selinux = selinuxOf(contexts, pod);
+  return selinux && selinuxLabels(config, pod.config, selinux).file;
+}
+
+/** A pod with a user namespace sees the same layers in a mount where root of the pod owns what root owns on the disk. */
+export function layersOf({ layersRoot }: PodPlace, layers: readonly string[]): readonly string[] {
+  return layersRoot === undefined ? layers : layers.map((layer) => join(layersRoot, basename(layer)));
+}
+
+/** Who root of the pod is on the node. */
+export function rootOwner({ idMappings }: PodPlace): { uid: number; gid: number } {
+  return { uid: idMappings?.uids.hostId ?? 0, gid: idMappings?.gids.hostId ?? 0 };
 }

@@ -1,3 +1,4 @@
+import { chownSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import { findBeneath, mkdirBeneath } from '../../host/beneath.ts';
@@ -8,8 +9,9 @@ import type { VolumeSources } from '../../part/spec/spec-input.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { rootOwner } from './pod-place.ts';
 
-/** What a volume of which the image has nothing looks like. */
+/** What a volume of which the image has nothing looks like; root of the pod owns it. */
 const emptyVolumeMode = 0o755;
 
 /**
@@ -20,12 +22,13 @@ const emptyVolumeMode = 0o755;
 export async function prepareDeclaredVolumes(deps: ContainerDeps, container: ContainerInTheMaking, signal: AbortSignal): Promise<VolumeSources['declared']> {
   const { imageVolumes } = deps.volumeSettings();
   if (imageVolumes === 'ignore') return [];
+  const owner = rootOwner(container.pod);
   const { rootfs, declaredVolumes: directory } = containerPaths(deps.roots, container.id);
   const volumes = declaredVolumes(container.image.config, container.config.mounts).map((destination, index) => ({ destination, source: join(directory, String(index)) }));
   for (const { destination, source } of volumes) {
     try {
-      if (imageVolumes === 'mkdir') mkdirBeneath(rootfs, destination, emptyVolumeMode);
-      else await seed(rootfs, { destination, source }, signal);
+      if (imageVolumes === 'mkdir') mkdirBeneath(rootfs, destination, { mode: emptyVolumeMode, owner });
+      else await seed(rootfs, { destination, source, owner }, signal);
     } catch (error) {
       throw unusable(destination, error);
     }
@@ -33,8 +36,9 @@ export async function prepareDeclaredVolumes(deps: ContainerDeps, container: Con
   return imageVolumes === 'mkdir' ? [] : volumes;
 }
 
-async function seed(rootfs: string, { destination, source }: { destination: string; source: string }, signal: AbortSignal): Promise<void> {
+async function seed(rootfs: string, { destination, source, owner }: { destination: string; source: string; owner: { uid: number; gid: number } }, signal: AbortSignal): Promise<void> {
   makePrivateDir(source, emptyVolumeMode);
+  chownSync(source, owner.uid, owner.gid);
   const content = findBeneath(rootfs, destination);
   if (content === undefined) return;
   if (!content.stats.isDirectory()) throw failure('failed-precondition', { act: 'copy', object: destination, why: 'the image has a file there, not a directory' });

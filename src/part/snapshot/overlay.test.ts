@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isKind } from '../../base/errors.ts';
-import { overlayOptions } from './overlay.ts';
+import { overlayOptions, readonlyTreeOptions } from './overlay.ts';
 
 test('an SELinux label is quoted, for it has commas', () => {
   const options = overlayOptions({ writableDir: '/w', mountpoint: '/m', layers: ['/l'], selinuxLabel: 'u:object_r:t:s0:c1,c2' });
 
   assert.match(options, /,index=off,context="u:object_r:t:s0:c1,c2"$/);
+  assert.equal(readonlyTreeOptions({ directory: '/t', layers: ['/l'], selinuxLabel: 'u:object_r:t:s0:c1,c2' }), 'lowerdir=/l:/t/empty,context="u:object_r:t:s0:c1,c2"');
 });
 
 test('layers stand topmost first, separators in paths are escaped', () => {

@@ -48,6 +48,8 @@ export interface ReadonlyTree {
   readonly directory: string;
   /** As in OverlaySnapshot. None: an empty tree. */
   readonly layers: readonly string[];
+  /** As in OverlaySnapshot. */
+  readonly selinuxLabel?: string;
 }
 
 /** Where a read-only tree appears. */
@@ -58,12 +60,20 @@ export function treePath({ directory }: Pick<ReadonlyTree, 'directory'>): string
 /** Makes the directory and mounts the layers, read-only, on `treePath` below it. Errors as of mountOverlay. */
 export function mountReadonlyTree(tree: ReadonlyTree): void {
   const mountpoint = treePath(tree);
-  const empty = join(tree.directory, 'empty');
   checkLayers({ layers: tree.layers, mountpoint });
-  for (const path of [empty, mountpoint]) mkdirSync(path, { recursive: true, mode: 0o711 });
-  if (tree.layers.length === 0) return;
+  for (const path of [emptyLayer(tree), mountpoint]) mkdirSync(path, { recursive: true, mode: 0o711 });
+  if (tree.layers.length > 0) mountAt(mountpoint, MS_RDONLY, readonlyTreeOptions(tree));
+}
+
+/** The option string for mount(2). */
+export function readonlyTreeOptions(tree: ReadonlyTree): string {
   // Without an upper directory the kernel wants two lower ones. The lowest has nothing, so that also whiteouts of a single layer take effect.
-  mountAt(mountpoint, MS_RDONLY, checkOptions(mountpoint, lowerOption([...tree.layers, empty]), tree.layers.length));
+  const options = `${lowerOption([...tree.layers, emptyLayer(tree)])}${selinuxContext(tree.selinuxLabel)}`;
+  return checkOptions(treePath(tree), options, tree.layers.length);
+}
+
+function emptyLayer({ directory }: ReadonlyTree): string {
+  return join(directory, 'empty');
 }
 
 /** Takes the tree and its directory away; not mounted, or gone altogether, is fine. */

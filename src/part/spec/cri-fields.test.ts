@@ -622,6 +622,11 @@ const rows: readonly (Row | Refusal)[] = [
   },
   {
     field: 'Mount.image',
+    given: { ...imageVolume({ uidMappings: [idMapping({})], gidMappings: [idMapping({})] }), ...users({}) },
+    gives: [sourceOfVolume, { source: '/run/containers/1/images/0', options: ['rbind', 'rprivate', 'ro'] }],
+  },
+  {
+    field: 'Mount.image',
     given: imageVolume({ readonly: false }),
     refused: ['invalid-argument', 'check config.mounts[0].readonly: an image can only be mounted read-only'],
   },

@@ -44,7 +44,9 @@ export function checkVolume(mount: Mount, field: string, facts: HostFacts): Chec
 export function volumeMount(mount: Mount, { field, source, facts }: { field: string; source: string | undefined; facts: HostFacts }): OciMount {
   const { destination, options } = checkVolume(mount, field, facts);
   if (source === undefined) throw failure('internal', { act: 'mount', object: field, why: 'nobody has looked for it on this host' });
-  return { destination, type: 'bind', source, options, ...mountMappings(mount, field) };
+  const mappings = mountMappings(mount, field);
+  // An image is mounted from layers that show the pod's ids already, and the kernel maps no overlayfs a second time.
+  return { destination, type: 'bind', source, options, ...(mount.image === undefined ? mappings : {}) };
 }
 
 /**
