@@ -70,6 +70,17 @@ test('a file system that does not answer costs its caller the deadline and nobod
   await late;
 });
 
+test('a question that comes while idle threads are ended is answered by a new one', async () => {
+  const own = new PathResolver({ deadlineMs: 5000 });
+  const ask = () => assert.rejects(own.resolve(join(folder, 'absent')), { kind: 'not-found' });
+  await ask();
+
+  const closing = own.close();
+
+  await ask();
+  await Promise.all([closing, own.close()]);
+});
+
 test('while too many paths have no answer the next is refused at once, until the file systems are back', async (t) => {
   const { silent, fifo, answer } = silentResolver('dead too', { deadlineMs: 1000, mostLost: 2 });
   await Promise.all([1, 2].map(() => assert.rejects(silent.makeDirectory(fifo), { kind: 'deadline-exceeded' })));

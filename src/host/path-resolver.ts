@@ -47,7 +47,9 @@ export class PathResolver {
   /** Ends the threads. What still waits for an answer goes on until its deadline. */
   async close(): Promise<void> {
     clearTimeout(this.#reaper);
-    await Promise.all([...this.#idle].map((worker) => worker.terminate()));
+    const ending = [...this.#idle];
+    this.#idle.clear(); // at once: a thread that is ending would take a question and never answer
+    await Promise.all(ending.map((worker) => worker.terminate()));
   }
 
   async #ask(request: PathRequest): Promise<string> {
