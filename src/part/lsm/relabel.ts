@@ -14,7 +14,8 @@ const workerFile = new URL(`./relabel-worker${extname(fileURLToPath(import.meta.
  */
 export async function relabel(request: LabelRequest, { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal }): Promise<Labelled> {
   const late = AbortSignal.timeout(deadlineMs);
-  const worker = new Worker(workerFile, { workerData: request });
+  const worker = new Worker(workerFile, { name: 'relabel', workerData: request, env: {}, execArgv: [] });
+  worker.on('error', () => {}); // also one that comes when nobody waits any more
   try {
     const [answer] = (await once(worker, 'message', { signal: AbortSignal.any([late, signal]) })) as [RelabelAnswer];
     if ('done' in answer) return answer.done;
