@@ -177,12 +177,17 @@ test('privileged has its eight effects', async (t) => {
   t.diagnostic('8, no SELinux label, is data: with-selinux in cri-fields.test.ts');
 });
 
-test('a privileged container needs a pod that was announced as privileged', async () => {
+test('a privileged container needs a pod that was announced as privileged, at the latest with the container', async () => {
   const namespaceOptions = message(NamespaceOption, { pid: NamespaceMode.CONTAINER });
   const plain = node.podConfig();
   const ordinary = await node.runPod({ config: { linux: message(LinuxPodSandboxConfig, { ...plain.linux, securityContext: message(LinuxSandboxSecurityContext, { namespaceOptions }) }) } });
 
   await assertFails(node.createContainer(ordinary, { security: { privileged: true } }), status.INVALID_ARGUMENT, /security_context\.privileged: the pod's own security context is not privileged/);
+
+  // How a kubelet adds a container to debug the pod with.
+  const announced = message(LinuxPodSandboxConfig, { ...ordinary.config.linux, securityContext: message(LinuxSandboxSecurityContext, { namespaceOptions, privileged: true }) });
+  const debug = await node.runContainer({ ...ordinary, config: { ...ordinary.config, linux: announced } }, { security: { privileged: true } });
+  assert.equal(await node.sh(debug, 'mknod /kmsg c 1 11 && : < /kmsg && echo opened'), 'opened');
 });
 
 test('without AppArmor its default profile is without effect, and one asked for by name is refused', { skip: hasAppArmor ? 'this kernel has AppArmor' : false }, async () => {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../../base/errors.ts';
 import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
-import { ContainerConfig } from '../../gen/cri.ts';
+import { ContainerConfig, LinuxPodSandboxConfig, LinuxSandboxSecurityContext } from '../../gen/cri.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import { checkContainerConfig } from '../../part/spec/check-container-config.ts';
 import { badField, quote } from '../../part/spec/check-field.ts';
@@ -39,7 +39,7 @@ export interface ContainerInTheMaking {
 export interface CreateRequest {
   readonly podId: string;
   readonly config: ContainerConfig;
-  /** What the caller takes the pod for; what it is was said when it was run. */
+  /** What the caller takes the pod for. What it is was said when it was run, but for whether it may have privileged containers. */
   readonly podConfig: PodSandboxConfig | undefined;
 }
 
@@ -49,9 +49,8 @@ export interface CreateRequest {
  */
 export async function createContainer(deps: ContainerDeps, request: CreateRequest, ctx: CallContext): Promise<string> {
   const { config } = request;
-  const pod = readyPod(deps, request.podId);
+  const pod = asAnnounced(readyPod(deps, request.podId), request.podConfig);
   checkContainerConfig(config, pod.config);
-  checkSamePod(pod, request.podConfig);
   const logPath = logPathOf(pod.config, config);
   let joined = true;
   const id = await deps.creating.run(containerKey(pod.id, config), async () => {
@@ -100,6 +99,18 @@ function readyPod(deps: ContainerDeps, podId: string): PodPlace {
   const pod = getByIdPrefix(deps.pods, podId, 'pod');
   if (!pod.ready) throw notReady(pod);
   return pod;
+}
+
+/**
+ * The pod, with the leave for privileged containers that came with the request or with the pod: a pod gets its first one long after it was made
+ * when somebody debugs it, and the kubelet says so in the config that it sends with the container.
+ */
+function asAnnounced(pod: PodPlace, announced: PodSandboxConfig | undefined): PodPlace {
+  checkSamePod(pod, announced);
+  if (announced?.linux?.securityContext?.privileged !== true) return pod;
+  const linux = pod.config.linux ?? LinuxPodSandboxConfig.decode(new Uint8Array());
+  const securityContext = linux.securityContext ?? LinuxSandboxSecurityContext.decode(new Uint8Array());
+  return { ...pod, config: { ...pod.config, linux: { ...linux, securityContext: { ...securityContext, privileged: true } } } };
 }
 
 /** A caller that means another pod than the one whose id it sends would put the container into a stranger's namespaces. */

@@ -10,8 +10,8 @@ const maxGroups = 65_536; // NGROUPS_MAX: setgroups(2) refuses more
 
 /**
  * Refuses what can be told from the config alone, before anything is made for the container: invalid-argument naming the field. What
- * no later step would look at is refused too: asked for and silently not done is worse than an error. A pod says when it is made whether it
- * will have privileged containers (LinuxSandboxSecurityContext.privileged), and is held to it.
+ * no later step would look at is refused too: asked for and silently not done is worse than an error. Only a pod
+ * of which it was said (LinuxSandboxSecurityContext.privileged) has privileged containers.
  */
 export function checkContainerConfig(config: ContainerConfig, podConfig: PodSandboxConfig): void {
   if (config.windows !== undefined) throw badField('config.windows', 'this is a Linux node');
