@@ -37,12 +37,6 @@ export async function ensureImage({ signal, print }: ImageRequest): Promise<VmIm
   return imageIn(folder);
 }
 
-/** Tells whether `ensureImage` would have to build. */
-export async function imageIsCached(): Promise<boolean> {
-  const sources = debianSources();
-  return sources !== undefined && existsSync(path.join(cacheFolder, await idOf(sources)));
-}
-
 /** Every file that has a say in what the image becomes. */
 async function idOf({ suite }: AptSources): Promise<string> {
   const hash = createHash('sha256').update(suite);

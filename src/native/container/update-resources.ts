@@ -6,6 +6,7 @@ import type { SavedLimit } from '../../part/cgroup/cgroup-limits.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import { checkMinMemory } from '../../part/spec/check-min-memory.ts';
 import { checkEach, checkSwap } from '../../part/spec/check-resources.ts';
+import { encodeSpec } from '../../part/spec/encode-spec.ts';
 import { changedResources, resourcesInForce, resourcesToTell, resourcesToTellBack } from '../../part/spec/resource-change.ts';
 import { possibleOomScore } from '../../part/spec/with-oom-score.ts';
 import { ociResources } from '../../part/spec/with-resources.ts';
@@ -57,7 +58,7 @@ function ended(id: string): Error {
 /** What the runtimes can't change is changed by us: runc knows no huge pages here, crun on cgroup v1 no lack of a quota. */
 async function limit(deps: ContainerDeps, record: ContainerRecord, resources: LinuxContainerResources): Promise<void> {
   const { hugepageLimits = [], ...limits } = ociResources(resources, deps.hostFacts, 'linux');
-  if (Object.keys(limits).length > 0) await deps.handlers.get(record.handler).update(record.id, withAllDigits(limits) as object);
+  if (Object.keys(limits).length > 0) await deps.handlers.get(record.handler).update(record.id, encodeSpec(limits));
   if (resources.cpuQuota === -1n) deps.cgroups.dropQuotaV1(record.cgroup);
   for (const hugepages of hugepageLimits) deps.cgroups.limitHugepages(record.cgroup, hugepages);
 }
@@ -105,15 +106,4 @@ async function takenBack(deps: ContainerDeps, record: ContainerRecord, { asked, 
   if (differing.length === 0) return error;
   deps.log.error('a failed update left limits changed', { container: record.id, files: differing });
   return failure(kindOf(error), { act, object: record.id, why: `${messageOf(error)}; and these could not be put back: ${differing.join(', ')}`, cause: error });
-}
-
-// In the language since ES2026, in Node since 22; TypeScript's library does not know it yet.
-const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-
-/** The same for JSON, where 64-bit numbers keep every digit. */
-function withAllDigits(value: unknown): unknown {
-  if (typeof value === 'bigint') return rawJSON(value.toString());
-  if (Array.isArray(value)) return value.map(withAllDigits);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withAllDigits(member)]));
 }

@@ -1,12 +1,11 @@
 import { NamespaceMode, SupplementalGroupsPolicy } from '../../gen/cri.ts';
-import type { LinuxSandboxSecurityContext, NamespaceOption, SELinuxOption } from '../../gen/cri.ts';
-import { badField, checkEnum, checkId, checkText } from '../../part/spec/check-field.ts';
-import { checkCount } from '../../part/spec/check-texts.ts';
+import type { LinuxSandboxSecurityContext, NamespaceOption } from '../../gen/cri.ts';
+import { badField, checkEnum, checkId } from '../../part/spec/check-field.ts';
+import { checkCount, maxGroups } from '../../part/spec/check-texts.ts';
 import { effectiveProfile } from '../../part/spec/effective-profile.ts';
+import { checkedSelinuxOptions } from '../../part/spec/with-selinux.ts';
 
 const field = 'config.linux.security_context';
-const maxGroups = 65_536; // NGROUPS_MAX
-const maxSelinuxBytes = 255;
 
 /**
  * Refuses a pod's security context that could not hold for its own process; the containers bring theirs. Ids, groups and profiles are
@@ -18,7 +17,7 @@ export function checkPodSecurity(context: LinuxSandboxSecurityContext | undefine
   checkIdentity(context);
   effectiveProfile({ field: `${field}.seccomp`, value: context.seccomp, oldField: `${field}.seccomp_profile_path`, oldValue: context.seccompProfilePath });
   effectiveProfile({ field: `${field}.apparmor`, value: context.apparmor, oldField: `${field}.apparmor`, oldValue: '' });
-  checkSelinux(context.selinuxOptions);
+  if (context.selinuxOptions !== undefined) checkedSelinuxOptions(context.selinuxOptions);
 }
 
 function checkIdentity({ runAsUser, runAsGroup, supplementalGroups, supplementalGroupsPolicy }: LinuxSandboxSecurityContext): void {
@@ -28,12 +27,6 @@ function checkIdentity({ runAsUser, runAsGroup, supplementalGroups, supplemental
   checkCount(`${field}.supplemental_groups`, supplementalGroups, maxGroups);
   for (const [index, gid] of supplementalGroups.entries()) checkId(`${field}.supplemental_groups[${index}]`, gid);
   checkEnum(`${field}.supplemental_groups_policy`, supplementalGroupsPolicy, SupplementalGroupsPolicy);
-}
-
-function checkSelinux(options: SELinuxOption | undefined): void {
-  for (const [name, value] of Object.entries(options ?? {})) {
-    if (Buffer.byteLength(checkText(`${field}.selinux_options.${name}`, value)) > maxSelinuxBytes) throw badField(`${field}.selinux_options.${name}`, `it is longer than ${maxSelinuxBytes} bytes`);
-  }
 }
 
 function checkNamespaces(options: NamespaceOption | undefined): void {

@@ -180,7 +180,7 @@ for (const handler of runtimesUnderTest) {
       const file = existsSync('/sys/fs/cgroup/memory') ? `/sys/fs/cgroup/memory${container.cgroup}/memory.limit_in_bytes` : `/sys/fs/cgroup${container.cgroup}/memory.max`;
       assert.equal(readFileSync(file, 'latin1').trim(), String(64 << 20));
 
-      await bed.runtime.update(container.id, { memory: { limit: 96 << 20, swap: 96 << 20 } });
+      await bed.runtime.update(container.id, JSON.stringify({ memory: { limit: 96 << 20, swap: 96 << 20 } }));
 
       assert.equal(readFileSync(file, 'latin1').trim(), String(96 << 20));
     });

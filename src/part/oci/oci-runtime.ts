@@ -130,10 +130,9 @@ export class OciRuntime {
     return parseState(id, result.stdout.toString());
   }
 
-  /** Changes the cgroup limits: `resources` is linux.resources of the OCI runtime spec, with only the members to change. */
-  async update(id: string, resources: object): Promise<void> {
-    const input = JSON.stringify(resources);
-    await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], { deadlineMs: commandDeadlineMs, input });
+  /** Changes the cgroup limits: `resources` is the JSON of linux.resources of the OCI runtime spec, with only the members to change. */
+  async update(id: string, resources: string): Promise<void> {
+    await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], { deadlineMs: commandDeadlineMs, input: resources });
   }
 
   async #command(act: string, id: string, args: readonly string[], options: RunOptions): Promise<void> {

@@ -19,7 +19,6 @@ import { nameOf } from './reference.ts';
 import type { ImageReference } from './reference.ts';
 import { findEntry, noRegistriesConf, readRegistriesConf, relocate } from './registries-conf.ts';
 import type { MirrorEntry, RegistriesConf, RegistryEntry } from './registries-conf.ts';
-import { candidatesOf } from './short-name.ts';
 
 /** Where administrators say things about registries. A file that isn't there says nothing. */
 export interface RegistryFiles {
@@ -80,12 +79,6 @@ export async function readRegistryView(files: RegistryFiles): Promise<RegistryVi
     files.dockerDaemonJson === undefined ? { mirrors: [], insecure: [] } : readDockerDaemonJson(files.dockerDaemonJson),
   ]);
   return { files, conf, docker };
-}
-
-/** The complete references that a text may stand for, in the order to try. */
-export async function completeName(text: string, files: RegistryFiles): Promise<ImageReference[]> {
-  const conf = files.registriesConf === undefined ? noRegistriesConf : await readRegistriesConf(files.registriesConf);
-  return candidatesOf(text, conf);
 }
 
 /**

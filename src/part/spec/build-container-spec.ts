@@ -63,8 +63,7 @@ const steps: readonly SpecStep[] = [
  * The OCI config.json of a container (runtime-spec 1.0.2). Pure: nothing is read or remembered, and two results share nothing that could be
  * changed (CVE-2021-21334).
  *
- * Errors: invalid-argument names the CRI field that is wrong; failed-precondition what this host or image lacks; unimplemented what
- * this version does not do yet.
+ * Errors: invalid-argument names the CRI field that is wrong; failed-precondition what this host or image lacks.
  */
 export function buildContainerSpec(input: SpecInput): OciSpec {
   checkContainerConfig(input.config, input.podConfig);

@@ -1,12 +1,11 @@
 import { NamespaceMode, Signal } from '../../gen/cri.ts';
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import { badField, checkEnum, securityContextField } from './check-field.ts';
-import { checkCount, checkName, checkTextMap } from './check-texts.ts';
+import { checkCount, checkName, checkTextMap, maxGroups } from './check-texts.ts';
 
 /** Each is a mount of its own; a mount namespace holds 100 000 in all (fs.mount-max), those of the node's own tree among them. */
 const maxMounts = 10_000;
 const maxDevices = 4096;
-const maxGroups = 65_536; // NGROUPS_MAX: setgroups(2) refuses more
 
 /**
  * Refuses what can be told from the config alone, before anything is made for the container: invalid-argument naming the field. What

@@ -21,11 +21,6 @@ export function badField(field: string, why: string): GantryError {
   return failure('invalid-argument', { act: 'check', object: field, why });
 }
 
-/** A field that asks for what this version can't do: unimplemented, never silently ignored. */
-export function unsupportedField(field: string, why: string): GantryError {
-  return failure('unimplemented', { act: 'check', object: field, why });
-}
-
 /** A user or group id as a number. */
 export function checkId(field: string, value: bigint): number {
   if (value < 0n || value > BigInt(maxId)) throw badField(field, `${value} is not an id from 0 to ${maxId}`);

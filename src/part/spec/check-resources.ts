@@ -5,6 +5,9 @@ import { badField, checkText, quote } from './check-field.ts';
 const leastCfs = 1000n;
 const longestPeriod = 1_000_000n;
 
+/** How the kernel writes processors and memory nodes, cpuset(7) "List format". */
+export const cpuList = /^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$/;
+
 /** The ends of cpu.shares; cgroup v2's weights 1 and 10000. */
 const [leastShares, mostShares] = [2n, 262_144n];
 
@@ -52,6 +55,6 @@ function checkCpu({ cpuShares, cpuQuota, cpuPeriod, cpusetCpus, cpusetMems }: Li
   if (cpuQuota !== 0n && cpuQuota !== -1n && cpuQuota < leastCfs) throw badField(`${field}.cpu_quota`, `${cpuQuota} is neither -1 (no limit) nor ${leastCfs} or more microseconds`);
   if (cpuPeriod !== 0n && (cpuPeriod < leastCfs || cpuPeriod > longestPeriod)) throw badField(`${field}.cpu_period`, `${cpuPeriod} is not from ${leastCfs} to ${longestPeriod} microseconds`);
   for (const [name, list] of [['cpuset_cpus', cpusetCpus], ['cpuset_mems', cpusetMems]] as const) {
-    if (list !== '' && !/^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$/.test(list)) throw badField(`${field}.${name}`, `${quote(list)} is not a list such as 0-3,7`);
+    if (list !== '' && !cpuList.test(list)) throw badField(`${field}.${name}`, `${quote(list)} is not a list such as 0-3,7`);
   }
 }

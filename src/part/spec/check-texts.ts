@@ -1,6 +1,9 @@
 /** Checks of names, labels and counts: what pods and containers have alike, whatever becomes of it. */
 import { badField, checkText, quote } from './check-field.ts';
 
+/** NGROUPS_MAX: setgroups(2) refuses more. */
+export const maxGroups = 65_536;
+
 /** As long as a name or uid of an object in Kubernetes can be. */
 const maxNameBytes = 253;
 

@@ -2,6 +2,7 @@ import { failure, GantryError } from '../../base/errors.ts';
 import { isAtLeast, parseKernelVersion } from './host-facts.ts';
 import type { HostFacts, KernelVersion } from './host-facts.ts';
 import type { OciSeccomp, OciSyscall, OciSyscallArg } from './oci-spec.ts';
+import { parseJsonExactly } from './parse-json-exactly.ts';
 
 /**
  * A seccomp profile as people write it: the OCI form, with Docker's conditions (`archMap`, `includes`, `excludes`) that depend on the machine and on
@@ -110,19 +111,11 @@ function ociSyscall({ names, action, errnoRet, args }: SeccompRule): OciSyscall 
  */
 export function parseSeccompProfile(text: string, path: string): SeccompProfile {
   try {
-    return profileOf(parseExactly(text));
+    return profileOf(parseJsonExactly(text)); // arguments are 64 bits wide: masks, ~0
   } catch (error) {
     if (error instanceof GantryError) throw error;
     throw failure('failed-precondition', { act: 'read seccomp profile', object: path, cause: error });
   }
-}
-
-// Arguments are 64 bits wide (masks, ~0): where a number is an argument's value its digits are taken, not the rounded double.
-function parseExactly(text: string): unknown {
-  type Reviver = (this: unknown, key: string, value: unknown) => unknown;
-  const exact = (key: string, value: unknown, context: { source?: string }): unknown =>
-    (key === 'value' || key === 'valueTwo') && typeof value === 'number' && /^\d+$/.test(context.source ?? '') ? BigInt(context.source ?? '') : value;
-  return JSON.parse(text, exact as unknown as Reviver); // the third parameter is younger than TypeScript's library
 }
 
 // A listener is asked about single calls: as the default action it would be asked about those that the runtime itself makes to reach it.
@@ -231,6 +224,7 @@ function errnoAt(where: string, value: unknown): number {
 }
 
 function valueAt(where: string, value: unknown): bigint {
-  if (typeof value !== 'bigint' || value > 0xffff_ffff_ffff_ffffn) throw new Error(`${where} is not a number of 64 bits`);
-  return value;
+  const whole = Number.isSafeInteger(value) ? BigInt(value as number) : value;
+  if (typeof whole !== 'bigint' || whole < 0n || whole > 0xffff_ffff_ffff_ffffn) throw new Error(`${where} is not a number of 64 bits`);
+  return whole;
 }

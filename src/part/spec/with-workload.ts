@@ -1,5 +1,6 @@
 import type { SpecStep } from './build-container-spec.ts';
 import { badField, quote } from './check-field.ts';
+import { cpuList } from './check-resources.ts';
 import type { OciCpu } from './oci-spec.ts';
 
 /** A class of pods with CPU settings of its own, chosen by annotation (as CRI-O's workloads). */
@@ -68,6 +69,6 @@ function figure(field: string, given: Readonly<Record<string, unknown>>, name: s
 }
 
 function cpuset(field: string, value: unknown): string {
-  if (typeof value !== 'string' || !/^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$/.test(value)) throw badField(field, 'cpuset is not a list such as "0-3,7"');
+  if (typeof value !== 'string' || !cpuList.test(value)) throw badField(field, 'cpuset is not a list such as "0-3,7"');
   return value;
 }
