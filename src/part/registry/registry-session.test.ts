@@ -116,6 +116,24 @@ test('a registry that limits its callers is asked again after the pause that it 
   assert.equal(limited, 1);
 });
 
+test('a host that is redirected to cannot ask for the credentials, nor name a token service that shall get them', async (t) => {
+  for (const challenge of ['Bearer realm="REALM/token"', 'Basic realm="x"']) {
+    const foreign = await misbehaving(t, (request, response) => {
+      if (request.url.startsWith('/token')) response.end('{"token":"t"}');
+      else response.writeHead(401, { 'www-authenticate': challenge.replace('REALM', `http://${foreign.host}`) }).end();
+      return true;
+    });
+    const registry = await misbehaving(t, hasUrl('/blobs/', (request, response) => {
+      response.writeHead(307, { location: `http://${foreign.host}${request.url}` }).end();
+      return true;
+    }));
+
+    await assert.rejects(pull(t, registry, { auth: login }), /get blob/);
+
+    assert.deepEqual(foreign.requests.map(({ url, authorization }) => [url.startsWith('/token'), authorization]), [[false, undefined]], challenge);
+  }
+});
+
 test('redirects are followed without the credentials, and not for ever', async (t) => {
   const elsewhere = await misbehaving(t, () => false);
   const registry = await misbehaving(t, (request, response) => {

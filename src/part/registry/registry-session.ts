@@ -141,25 +141,25 @@ export class RegistrySession {
     return url;
   }
 
-  /** One GET, repeated with new authorization when the registry asks for it. */
+  /** One GET, repeated with new authorization when the registry itself asks for it: whom it redirects to could name a token service of its own. */
   async #authorized(url: URL, { headers, signal }: { headers: OutgoingHttpHeaders; signal: AbortSignal }): Promise<IncomingMessage> {
     const used = this.#authorization;
-    const response = await this.#follow(url, headers, used, signal);
-    if (response.statusCode !== 401) return response;
+    const { response, from } = await this.#follow(url, headers, used, signal);
+    if (response.statusCode !== 401 || from.origin !== url.origin) return response;
     const renewed = await this.#renew(response, used, signal);
     if (renewed === undefined) return response;
     discard(response);
-    return await this.#follow(url, headers, renewed, signal);
+    return (await this.#follow(url, headers, renewed, signal)).response;
   }
 
   /** Sends a GET and follows redirects. Authorization and headers of the rule go to the registry itself only. */
-  async #follow(start: URL, headers: OutgoingHttpHeaders, authorization: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+  async #follow(start: URL, headers: OutgoingHttpHeaders, authorization: string | undefined, signal: AbortSignal): Promise<{ response: IncomingMessage; from: URL }> {
     let url = start;
     for (let redirects = 0; redirects <= mostRedirects; redirects++) {
       const own = url.origin === start.origin ? { ...this.#endpoint.rule.headers, ...(authorization === undefined ? {} : { authorization }) } : {};
       const response = await this.#connections.send({ url, headers: { ...headers, 'accept-encoding': 'identity', 'user-agent': 'gantry', ...own }, signal });
       const location = response.headers.location;
-      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response;
+      if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return { response, from: url };
       discard(response);
       url = this.#redirected(url, location);
     }
