@@ -5,13 +5,13 @@ import * as path from 'node:path';
 import { test } from 'node:test';
 
 import { GantryError, isKind } from '../base/errors.ts';
-import { createNamespaces, isNamespace, splitSysctls, validateSysctls } from './namespaces.ts';
+import { createNamespaces, isNamespace, splitSysctls, sysctlPath, validateSysctls } from './namespaces.ts';
 
 const own = { hostNetwork: false, hostIpc: false };
 
 for (const name of [
   'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.conf.eth0.arp_notify', 'net.core.somaxconn', 'kernel.shmmax', 'kernel.shm_rmid_forced',
-  'kernel.msgmnb', 'kernel.sem', 'fs.mqueue.msg_max', 'kernel.domainname',
+  'kernel.msgmnb', 'kernel.sem', 'fs.mqueue.msg_max', 'kernel.domainname', 'net.ipv4.conf.eth0/100.rp_filter',
 ]) {
   test(`a pod may set ${name}`, () => {
     assert.doesNotThrow(() => validateSysctls({ [name]: '1024 4096,8192' }, own));
@@ -30,6 +30,8 @@ for (const [name, why] of [
   ['.net.ipv4', /with dots/],
   ['net/ipv4/ip_forward', /with dots/],
   ['net.ipv4/../../kernel/core_pattern', /with dots/],
+  ['net.ipv4//kernel.core_pattern', /with dots/],
+  ['net.ipv4.x/', /with dots/],
   ['net.ipv4.ip_forward=1+kernel.core_pattern', /with dots/],
   ['net.ipv4.ip_forward\n', /with dots/],
 ] as const) {
@@ -37,6 +39,11 @@ for (const [name, why] of [
     assert.throws(() => validateSysctls({ [name]: '1' }, own), (error) => isKind(error, 'invalid-argument') && (error as Error).message.includes(JSON.stringify(name)) && why.test((error as Error).message));
   });
 }
+
+test('a slash in a name stands for a dot of an interface', () => {
+  assert.equal(sysctlPath('net.ipv4.conf.eth0/100.rp_filter'), '/proc/sys/net/ipv4/conf/eth0.100/rp_filter');
+  assert.deepEqual(Object.keys(splitSysctls({ 'net.ipv4.conf.eth0/100.rp_filter': '1' }).afterCni), ['net.ipv4.conf.eth0/100.rp_filter']);
+});
 
 for (const value of ['1+kernel.core_pattern=|/x', '1\nkernel.core_pattern', '', 'a/b', '$(id)', '1'.repeat(1001)]) {
   test(`CVE-2022-0811: the sysctl value ${JSON.stringify(value.slice(0, 30))} is refused`, () => {

@@ -208,7 +208,8 @@ function unmounted(pin: string): boolean {
 
 const ipcSysctls = new Set(['kernel.msgmax', 'kernel.msgmnb', 'kernel.msgmni', 'kernel.sem', 'kernel.shmall', 'kernel.shmmax', 'kernel.shmmni', 'kernel.shm_rmid_forced']);
 const utsSysctls = new Set(['kernel.domainname']);
-const nameForm = /^[a-z0-9_-]+(\.[A-Za-z0-9_-]+)+$/;
+// With dots between the words a slash stands for a dot in a file's name, as sysctl(8) has it: net.ipv4.conf.eth0/100.rp_filter is of the interface eth0.100.
+const nameForm = /^[a-z0-9_-]+(\.[A-Za-z0-9_-]+(\/[A-Za-z0-9_-]+)*)+$/;
 const valueForm = /^[A-Za-z0-9 \t,.:_-]{1,1000}$/;
 
 /**
@@ -219,7 +220,7 @@ const valueForm = /^[A-Za-z0-9 \t,.:_-]{1,1000}$/;
 export function validateSysctls(sysctls: Readonly<Record<string, string>>, { hostNetwork, hostIpc }: { hostNetwork: boolean; hostIpc: boolean }): void {
   for (const [name, value] of Object.entries(sysctls)) {
     const refuse = (why: string) => failure('invalid-argument', { act: 'set sysctl', object: JSON.stringify(name.slice(0, 100)), why });
-    if (!nameForm.test(name)) throw refuse('write the name with dots between words of letters, digits, _ and -');
+    if (!nameForm.test(name)) throw refuse('write the name with dots between words of letters, digits, _ and -, and a slash where a word has a dot');
     if (!valueForm.test(value)) throw refuse(`the value ${JSON.stringify(value.slice(0, 100))} is not 1 to 1000 letters, digits, blanks and , . : _ -`);
     const owner = sysctlNamespace(name);
     if (owner === undefined) throw refuse('it belongs to no namespace of a pod and would change the whole node');
@@ -257,7 +258,7 @@ export function splitSysctls(sysctls: Readonly<Record<string, string>>): { now: 
 function writeSysctl(name: string, value: string): void {
   try {
     // No O_CREAT, so that an unknown name is ENOENT and not a refusal to create.
-    const fd = fs.openSync(`/proc/sys/${name.replaceAll('.', '/')}`, fs.constants.O_WRONLY);
+    const fd = fs.openSync(sysctlPath(name), fs.constants.O_WRONLY);
     try {
       fs.writeSync(fd, value);
     } finally {
@@ -266,6 +267,11 @@ function writeSysctl(name: string, value: string): void {
   } catch (cause) {
     throw sysctlFailure(name, value, cause);
   }
+}
+
+/** The file of a sysctl, whose name has passed validateSysctls: each dot is a slash, and each slash a dot. */
+export function sysctlPath(name: string): string {
+  return `/proc/sys/${name.replaceAll(/[./]/g, (mark) => (mark === '.' ? '/' : '.'))}`;
 }
 
 /** What a failed write of a sysctl means; `cause` has the errno's name as its code. */

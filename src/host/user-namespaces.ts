@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { during, failure } from '../base/errors.ts';
 import { libc, MS_BIND } from './libc.ts';
-import { makePinFiles, removeNamespaces, setUpNamespaces, sysctlFailure, sysctlNamespace } from './namespaces.ts';
+import { makePinFiles, removeNamespaces, setUpNamespaces, sysctlFailure, sysctlNamespace, sysctlPath } from './namespaces.ts';
 import type { NamespaceRequest, PinKind, PinnedNamespaces } from './namespaces.ts';
 import { run, spawn } from './spawn.ts';
 import type { Child } from './spawn.ts';
@@ -120,8 +120,7 @@ function splitByWriter(sysctls: Readonly<Record<string, string>>): { ofRoot: Rec
 
 async function writeAsRootInside(pins: PinnedNamespaces, name: string, value: string): Promise<void> {
   const enter = [`--user=${pins.user!}`, `--ipc=${pins.ipc!}`, '--setuid', '0', '--setgid', '0'];
-  const file = `/proc/sys/${name.replaceAll('.', '/')}`;
-  const { code, stderr } = await run(wantProgram('nsenter'), [...enter, wantProgram('tee'), file], { input: value, deadlineMs: helperDeadlineMs });
+  const { code, stderr } = await run(wantProgram('nsenter'), [...enter, wantProgram('tee'), sysctlPath(name)], { input: value, deadlineMs: helperDeadlineMs });
   if (code !== 0) throw sysctlFailure(name, value, Object.assign(new Error(stderr.toString().trim()), { code: errnoIn(stderr.toString()) }));
 }
 

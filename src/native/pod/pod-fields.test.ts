@@ -100,7 +100,7 @@ const rows: readonly Row[] = [
   { field: 'LinuxPodSandboxConfig.cgroup_parent', given: linux({ cgroupParent: '/a\0' }), refused: 'config.linux.cgroup_parent: it has a NUL byte' },
   { field: 'LinuxPodSandboxConfig.cgroup_parent', proof: proof('test/node/pod-cgroups.test.ts', 'a container is in the cgroup that was named for its pod, in every hierarchy') },
   { field: 'LinuxPodSandboxConfig.sysctls', given: linux({ sysctls: { 'kernel.panic': '1' } }), refused: 'config.linux.sysctls: set sysctl "kernel.panic": it belongs to no namespace of a pod and would change the whole node' },
-  { field: 'LinuxPodSandboxConfig.sysctls', given: linux({ sysctls: { 'net/../kernel.panic': '1' } }), refused: 'config.linux.sysctls: set sysctl "net/../kernel.panic": write the name with dots between words of letters, digits, _ and -' },
+  { field: 'LinuxPodSandboxConfig.sysctls', given: linux({ sysctls: { 'net/../kernel.panic': '1' } }), refused: 'config.linux.sysctls: set sysctl "net/../kernel.panic": write the name with dots between words of letters, digits, _ and -, and a slash where a word has a dot' },
   { field: 'LinuxPodSandboxConfig.sysctls', proof: inside('sysctls of the pod hold inside and not on the node') },
   { field: 'LinuxPodSandboxConfig.overhead', given: linux({ overhead: resources({ cpuPeriod: -1n }) }), refused: 'config.linux.overhead.cpu_period: -1 is not from 1000 to 1000000 microseconds' },
   { field: 'LinuxPodSandboxConfig.overhead', given: linux({ overhead: resources({ memoryLimitInBytes: -2n }) }), refused: 'config.linux.overhead.memory_limit_in_bytes: -2 is less than -1' },
