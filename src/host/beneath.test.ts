@@ -85,15 +85,15 @@ test('a FIFO is refused at once instead of waiting for a writer', () => {
 });
 
 test('a path with a NUL byte is refused', () => {
-  for (const attempt of [() => openBeneath(root, 'etc\0/x', constants.O_RDONLY), () => mkdirBeneath(root, 'a\0b', 0o755)]) {
+  for (const attempt of [() => openBeneath(root, 'etc\0/x', constants.O_RDONLY), () => mkdirBeneath(root, 'a\0b', { mode: 0o755 })]) {
     assert.throws(attempt, (error) => isKind(error, 'invalid-argument'));
   }
 });
 
 test('directories are made with their parents, and again changes nothing', () => {
-  mkdirBeneath(root, '/srv/app/data/', 0o750);
-  mkdirBeneath(root, 'srv/./app', 0o700);
-  mkdirBeneath(root, '/', 0o700);
+  mkdirBeneath(root, '/srv/app/data/', { mode: 0o750 });
+  mkdirBeneath(root, 'srv/./app', { mode: 0o700 });
+  mkdirBeneath(root, '/', { mode: 0o700 });
 
   assert.equal(statSync(join(root, 'srv/app')).mode & 0o777, 0o750);
   assert.ok(existsSync(join(root, 'srv/app/data')));
@@ -104,18 +104,18 @@ test('directories behind a link are made inside the root (CVE-2024-5154)', () =>
   symlinkSync('/real', join(root, 'good'));
   symlinkSync(outside, join(root, 'evil'));
 
-  mkdirBeneath(root, '/good/below', 0o755);
+  mkdirBeneath(root, '/good/below', { mode: 0o755 });
 
   assert.ok(existsSync(join(root, 'real/below')));
-  assert.throws(() => mkdirBeneath(root, '/evil/below', 0o755), { code: 'ENOENT' });
+  assert.throws(() => mkdirBeneath(root, '/evil/below', { mode: 0o755 }), { code: 'ENOENT' });
   assert.deepEqual(readdirSync(outside), ['secret']);
 });
 
 test('a directory is not made over a file, nor above the root', () => {
   writeFileSync(join(root, 'file'), '');
 
-  assert.throws(() => mkdirBeneath(root, '/file/below', 0o755), { code: 'ENOTDIR' });
-  assert.throws(() => mkdirBeneath(root, '/a/../../b', 0o755), { kind: 'invalid-argument', message: 'make directory /a/../../b: it has an element ..' });
+  assert.throws(() => mkdirBeneath(root, '/file/below', { mode: 0o755 }), { code: 'ENOTDIR' });
+  assert.throws(() => mkdirBeneath(root, '/a/../../b', { mode: 0o755 }), { kind: 'invalid-argument', message: 'make directory /a/../../b: it has an element ..' });
 });
 
 test('descriptors are closed again, whatever the outcome', () => {
@@ -126,8 +126,8 @@ test('descriptors are closed again, whatever the outcome', () => {
   for (let i = 0; i < 20; i++) {
     readFileBeneath(root, 'file', 10);
     readFileBeneath(root, 'absent', 10);
-    mkdirBeneath(root, `/made/${i}`, 0o755);
-    assert.throws(() => mkdirBeneath(root, '/file/below', 0o755));
+    mkdirBeneath(root, `/made/${i}`, { mode: 0o755 });
+    assert.throws(() => mkdirBeneath(root, '/file/below', { mode: 0o755 }));
     closeSync(openBeneath(root, 'file', constants.O_RDONLY));
   }
 

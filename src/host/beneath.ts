@@ -5,7 +5,7 @@
  *
  * The calls are synchronous: `root` is a directory of our own on a local disk (a container's rootfs), never a user's volume.
  */
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lchownSync, mkdirSync, openSync, readlinkSync, readSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { failure, hasCode } from '../base/errors.ts';
 import { libc, O_CLOEXEC, O_PATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS } from './libc.ts';
@@ -84,18 +84,29 @@ export function readFileBeneath(root: string, path: string, maxBytes: number): B
   }
 }
 
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** What directories get that are made; without an owner they are ours. */
+interface NewDirectories {
+  readonly mode: number;
+  readonly owner?: Owner | undefined;
+}
+
 /**
- * Makes a directory and its missing parents, like mkdir -p as seen from inside `root`; existing ones keep their mode. A path element
+ * Makes a directory and its missing parents, like mkdir -p as seen from inside `root`; existing ones keep mode and owner. A path element
  * `..` is invalid-argument; something in the way that is no directory fails with its errno's code (`ENOTDIR`, `ELOOP`, …).
  */
-export function mkdirBeneath(root: string, path: string, mode: number): void {
+export function mkdirBeneath(root: string, path: string, made: NewDirectories): void {
   refuseNul(path);
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
   if (names.includes('..')) throw failure('invalid-argument', { act: 'make directory', object: path, why: 'it has an element ..' });
   let parent = openDirectory(root, '/');
   try {
     for (const [index, name] of names.entries()) {
-      const child = openOrMake(root, `/${names.slice(0, index + 1).join('/')}`, parent, name, mode);
+      const child = openOrMake(root, `/${names.slice(0, index + 1).join('/')}`, parent, name, made);
       closeSync(parent);
       parent = child;
     }
@@ -106,7 +117,7 @@ export function mkdirBeneath(root: string, path: string, mode: number): void {
 
 // mkdir never follows a symlink in the last element, and the parent is a handle that was opened in the root, so the new
 // directory is inside. A dangling symlink in the way stays: mkdir says EEXIST and opening says ENOENT again.
-function openOrMake(root: string, path: string, parent: number, name: string, mode: number): number {
+function openOrMake(root: string, path: string, parent: number, name: string, { mode, owner }: NewDirectories): number {
   try {
     return openDirectory(root, path);
   } catch (error) {
@@ -114,6 +125,7 @@ function openOrMake(root: string, path: string, parent: number, name: string, mo
   }
   try {
     mkdirSync(`/proc/self/fd/${parent}/${name}`, mode);
+    if (owner !== undefined) lchownSync(`/proc/self/fd/${parent}/${name}`, owner.uid, owner.gid);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
   }

@@ -6,6 +6,7 @@ import { mountReadonlyTree, treePath } from '../../part/snapshot/overlay.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { layersSeenBy } from './pod-place.ts';
 
 /** An image as a volume (KEP-4639), `index` being its place in config.mounts. */
 export interface ImageVolume {
@@ -16,14 +17,14 @@ export interface ImageVolume {
 }
 
 /**
- * Mounts an image's layers for a container, read-only, and answers the path to bind into it. The image is held for the container's id. Whatever
- * fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
+ * Mounts an image's layers for a container, read-only, and answers the path to bind into it. The image is held for the container's id. In a pod
+ * with a user namespace the owners are mapped below the overlay, as in its roots, for the kernel maps none of an overlay itself. Whatever fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
  */
-export async function mountImageVolume(deps: ContainerDeps, { id }: ContainerInTheMaking, { index, image, subPath }: ImageVolume): Promise<{ source: string; imageId: string }> {
+export async function mountImageVolume(deps: ContainerDeps, { id, pod }: ContainerInTheMaking, { index, image, subPath }: ImageVolume): Promise<{ source: string; imageId: string }> {
   try {
     const { id: imageId, layers } = deps.images.hold(image.image, id);
     const directory = join(containerPaths(deps.roots, id).imageVolumes, String(index));
-    await deps.effects.make({ owner: id, kind: 'image-volume', data: { path: directory } }, () => mountReadonlyTree({ directory, layers }));
+    await deps.effects.make({ owner: id, kind: 'image-volume', data: { path: directory } }, () => mountReadonlyTree({ directory, layers: layersSeenBy(pod, layers) }));
     return { imageId, source: findSubPath(treePath({ directory }), subPath) };
   } catch (error) {
     throw during(error, { act: 'mount image volume', object: image.userSpecifiedImage || image.image, criReason: 'ImageVolumeMountFailed' });

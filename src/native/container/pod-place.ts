@@ -1,4 +1,5 @@
 /** What a container needs to know of its pod. Containers never import pods: the pod floor hands this down. */
+import { basename, join } from 'node:path';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { IdMappings } from '../../part/spec/id-mappings.ts';
@@ -24,6 +25,16 @@ export interface PodPlace {
   readonly shm: string;
   /** What keeps the pod's containers apart from other pods' (`s0:c1,c2`); undefined for a pod made without SELinux. */
   readonly selinuxLevel: string | undefined;
+}
+
+/** A pod with a user namespace sees the same directories in a mount where root of the pod owns what root owns on the disk. */
+export function layersSeenBy({ layersRoot }: PodPlace, layers: readonly string[]): readonly string[] {
+  return layersRoot === undefined ? layers : layers.map((layer) => join(layersRoot, basename(layer)));
+}
+
+/** Root of the pod as the node knows it, who owns what nobody else is to own; undefined where that is the node's own root. */
+export function rootOf({ idMappings }: PodPlace): { readonly uid: number; readonly gid: number } | undefined {
+  return idMappings && { uid: idMappings.uids.hostId, gid: idMappings.gids.hostId };
 }
 
 /** What the labels of the pod's containers depend on; undefined where they have none. */

@@ -1,13 +1,11 @@
 import { mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
 import { letRootPass } from '../../host/files.ts';
 import { mountOverlay } from '../../part/snapshot/overlay.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import { selinuxLabels } from '../../part/spec/with-selinux.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
-import { selinuxOf } from './pod-place.ts';
-import type { PodPlace } from './pod-place.ts';
+import { layersSeenBy, rootOf, selinuxOf } from './pod-place.ts';
 
 /**
  * The mode of both directories: what an image marks setuid must not be within reach of the node's users (CVE-2021-41103), who can
@@ -20,6 +18,7 @@ const privateMode = 0o700;
 export async function prepareRootfs(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<void> {
   const paths = containerPaths(deps.roots, id);
   const selinux = selinuxOf(deps.selinux, pod);
+  const rootOwner = rootOf(pod);
   const label = selinux && selinuxLabels(config, pod.config, selinux).file;
   await deps.effects.make({ owner: id, kind: 'bundle', data: { path: paths.bundle } }, () => {
     mkdirSync(paths.bundle, { recursive: true, mode: privateMode });
@@ -29,15 +28,6 @@ export async function prepareRootfs(deps: ContainerDeps, { id, pod, config, imag
     mkdirSync(paths.writable, { recursive: true, mode: privateMode });
   });
   await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () => {
-    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: layersOf(pod, image.layers), ...rootOwner(pod), ...(label === undefined ? {} : { selinuxLabel: label }) });
+    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: layersSeenBy(pod, image.layers), ...(rootOwner === undefined ? {} : { rootOwner }), ...(label === undefined ? {} : { selinuxLabel: label }) });
   });
-}
-
-/** A pod with a user namespace sees the same directories in a mount where root of the pod owns what root owns on the disk. */
-function layersOf({ layersRoot }: PodPlace, layers: readonly string[]): readonly string[] {
-  return layersRoot === undefined ? layers : layers.map((layer) => join(layersRoot, basename(layer)));
-}
-
-function rootOwner({ idMappings }: PodPlace): { rootOwner?: { uid: number; gid: number } } {
-  return idMappings === undefined ? {} : { rootOwner: { uid: idMappings.uids.hostId, gid: idMappings.gids.hostId } };
 }
