@@ -38,7 +38,7 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
     defaults: defaults.container,
     handler: handlerDefaults(defaults, pod.handler),
   })), { mode: 0o600 });
-  const runtime = deps.handlers.get(pod.handler);
+  const runtime = deps.handlers.of(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id: pod.id });
   return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroupsPath, bundle } }, async () => {
     const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: runtime.createTimeoutMs }, deps.log);
