@@ -233,6 +233,9 @@ test('a reload changes what new containers get, and running ones stay as they ar
   await reload(config.replace('0027', '0077').replace('FROM_NODE=node', 'FROM_NODE=later').replace('pids_limit = 99', 'pids_limit = 88'), 'configuration reloaded');
 
   assert.equal(await inPod('umask; echo $FROM_NODE'), '0077\nlater\n');
+  assert.match(node.daemon.log(), /container\.default_env: .*FROM_NODE=….* -> .*FROM_NODE=…/);
+  const { info } = await node.client.status({ verbose: true });
+  assert.match(info['config']!, /"defaultEnv":\{"FROM_NODE":"…","PATH":"…"\}/);
   assert.equal(await node.sh(old, 'echo $FROM_NODE; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null || true'), 'node\n99');
 });
 
