@@ -140,7 +140,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     exits: new ExitSignals(), killedByUs: new Set(),
   };
   const podDeps: PodDeps = {
-    ...oci, log, cni,
+    ...oci, log, cni, apparmor,
     records: podRecords,
     userNamespaces,
     selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
