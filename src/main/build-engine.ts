@@ -192,7 +192,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 
 /** Those of pods, which containers have too, and of what was cut short and is to be undone. */
 function handlersInUse(pods: readonly PodRecord[], ledger: Ledger): Set<string> {
-  const unfinished = ledger.rows().flatMap(({ data }) => (data as { handler?: string }).handler ?? []);
+  const unfinished = ledger.rows().flatMap(({ data }) => (data as { handler?: string } | null)?.handler ?? []);
   return new Set([...pods.map(({ handler }) => handler), ...unfinished]);
 }
 
