@@ -1,6 +1,7 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
 import type { Config } from '../base/config/schema.ts';
 import { failure, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
 import type { NodeDefaults } from '../native/container/node-defaults.ts';
 import { parseBaseSpec } from '../part/spec/base-spec.ts';
 import type { HandlerDefaults } from '../part/spec/container-defaults.ts';
@@ -8,6 +9,7 @@ import { defaultSeccompProfile } from '../part/spec/default-seccomp-profile.ts';
 import { parseSeccompProfile } from '../part/spec/seccomp-profile.ts';
 import type { SeccompProfile } from '../part/spec/seccomp-profile.ts';
 import type { Workload } from '../part/spec/with-workload.ts';
+import type { HandlerSettings } from './remembered-handlers.ts';
 
 const zoneinfo = '/usr/share/zoneinfo';
 const largestFile = 8 << 20;
@@ -40,6 +42,20 @@ export async function buildDefaults({ container, runtime, workloads }: Pick<Conf
     unprivilegedIcmp: container.enableUnprivilegedIcmp,
     handlers: new Map(handlers),
   };
+}
+
+/** The same for handlers that are not configured any more. One whose files are gone makes no containers from then on; nobody else suffers. */
+export async function retiredDefaults(retired: HandlerSettings, log: Logger): Promise<NodeDefaults['handlers']> {
+  const found = new Map<string, HandlerDefaults>();
+  for (const [name, settings] of Object.entries(retired)) {
+    await handlerDefaults(name, settings).then((defaults) => found.set(name, defaults), (error: unknown) => log.warn('pods of a runtime handler that is not configured any more get no new containers', { handler: name, error: messageOf(error) }));
+  }
+  return found;
+}
+
+/** `defaults` with those of handlers that it has not. */
+export function withRetired(defaults: NodeDefaults, retired: NodeDefaults['handlers']): NodeDefaults {
+  return { ...defaults, handlers: new Map([...retired, ...defaults.handlers]) };
 }
 
 function workload({ activationAnnotation, annotationPrefix, allowedAnnotations, cpuShares, cpuQuota, cpuPeriod, cpuset }: Config['workloads'][string]): Workload {

@@ -7,6 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../base/config/schema.ts';
+import { withoutSecrets } from '../base/config/values.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
 import { SingleFlight } from '../base/single-flight.ts';
@@ -52,10 +53,13 @@ import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { describeCutLimits } from '../part/spec/ulimits.ts';
 import { Effects } from '../part/store/effects.ts';
+import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
-import { buildDefaults } from './build-defaults.ts';
+import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
 import { registryFiles } from './registry-files.ts';
+import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
+import type { HandlerRecord } from './remembered-handlers.ts';
 import type { RunningEngine } from './serve.ts';
 
 /** How often what could not be undone is tried again. */
@@ -80,9 +84,6 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const hostFacts = gatherHostFacts();
   for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
-  let defaults = await buildDefaults(config);
-  const logCutLimits = (): void => describeCutLimits(defaults.container.ulimits, hostFacts.hardLimits).forEach((sentence) => log.info(sentence));
-  logCutLimits();
   const apparmor = apparmorOf(config.security);
   if (apparmor?.shortcoming() !== undefined) log.warn(apparmor.shortcoming()!);
   const selinux = selinuxOf(config.security, log);
@@ -92,7 +93,14 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const store = openStore(join(config.root, 'gantry.db'));
   const podRecords = store.table<PodRecord>('pod');
   const containerRecords = store.table<ContainerRecord>('container');
-  const handlers = await buildHandlers({ settings: config.runtime, stateDir: config.state, cgroups, log });
+  const handlerRecords = store.table<HandlerRecord>('handler');
+  const retired = retiredHandlers(handlerRecords, { configured: config.runtime.handlers, inUse: handlersInUse(podRecords.all(), store.ledger) });
+  const handlers = await buildHandlers({ settings: config.runtime, retired, stateDir: config.state, cgroups, log });
+  let defaults = withRetired(await buildDefaults(config), await retiredDefaults(retired, log));
+  rememberHandlers(handlerRecords, config.runtime.handlers);
+  for (const name of Object.keys(retired)) log.warn('this runtime handler is not configured any more: its pods go on, and no new ones are made with it', { handler: name });
+  const logCutLimits = (): void => describeCutLimits(defaults.container.ulimits, hostFacts.hardLimits).forEach((sentence) => log.info(sentence));
+  logCutLimits();
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const usage = new UsageMeter();
@@ -102,6 +110,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
+  const runtimeStates = join(config.state, 'oci');
   const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, defaults: () => defaults, bootId, roots };
 
   const images = createImageEngine({
@@ -121,23 +130,23 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
-      const probed = await probes.ask(handlers.get(handler));
+      const probed = await probes.ask(handlers.of(handler));
       return !('error' in probed) && probed.recursiveReadOnly;
     },
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
-    effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, cgroups, exitWatch }) }),
+    effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, runtimeStates, cgroups, exitWatch }) }),
     creating: new SingleFlight(), making: new Creations(), starting: new SingleFlight(), removing: new SingleFlight(), locks: new KeyedLock(),
     exits: new ExitSignals(), killedByUs: new Set(),
   };
   const podDeps: PodDeps = {
-    ...oci, log, cni,
+    ...oci, log, cni, apparmor,
     records: podRecords,
     userNamespaces,
     selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
     pausePath: config.runtime.pause,
     containers: new PodContainers(containerDeps),
-    effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, cgroups, exitWatch }, id, effect) }) }),
+    effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, runtimeStates, cgroups, exitWatch }, id, effect) }) }),
     isReady: ready,
     running: new SingleFlight(), making: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),
   };
@@ -159,7 +168,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => current }),
+      node: createNodeEngine({ handlers, probes, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
     },
     async close() {
       clearInterval(debts);
@@ -171,13 +180,20 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     },
     async reload(next) {
       const nextDefaults = await buildDefaults(next);
-      handlers.replace(await buildHandlers({ settings: next.runtime, stateDir: config.state, cgroups, log }));
-      [current, defaults] = [next, nextDefaults];
+      handlers.replace(await buildHandlers({ settings: next.runtime, retired: {}, stateDir: config.state, cgroups, log }));
+      rememberHandlers(handlerRecords, next.runtime.handlers);
+      [current, defaults] = [next, withRetired(nextDefaults, defaults.handlers)];
       logCutLimits();
       void logHandlers(probes, handlers, log);
       await cni.reload();
     },
   };
+}
+
+/** Those of pods, which containers have too, and of what was cut short and is to be undone. */
+function handlersInUse(pods: readonly PodRecord[], ledger: Ledger): Set<string> {
+  const unfinished = ledger.rows().flatMap(({ data }) => (data as { handler?: string } | null)?.handler ?? []);
+  return new Set([...pods.map(({ handler }) => handler), ...unfinished]);
 }
 
 /** systemd makes the cgroups where it runs the node on cgroup v2: there it must be the only one who writes them. */

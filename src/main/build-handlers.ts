@@ -7,11 +7,12 @@ import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
 import { hybridWrapper, isCrun } from '../part/oci/hybrid-wrapper.ts';
 import { OciRuntime } from '../part/oci/oci-runtime.ts';
 import { RuntimeHandlers } from '../part/oci/runtime-handlers.ts';
+import type { HandlerSettings } from './remembered-handlers.ts';
 
-/** The runtime handlers that the configuration names, each with a state folder of its own. */
-export async function buildHandlers(deps: { settings: Config['runtime']; stateDir: string; cgroups: { layout: CgroupLayout; driver: CgroupDriver }; log: Logger }): Promise<RuntimeHandlers> {
-  const { settings, cgroups } = deps;
-  const runtimes = await Promise.all(Object.entries(settings.handlers).map(async ([name, { path, flags, createTimeout }]) => {
+/** The runtime handlers that the configuration names, and those that it named once, each with a state folder of its own. */
+export async function buildHandlers(deps: { settings: Config['runtime']; retired: HandlerSettings; stateDir: string; cgroups: { layout: CgroupLayout; driver: CgroupDriver }; log: Logger }): Promise<RuntimeHandlers> {
+  const { settings, retired, cgroups } = deps;
+  const build = (handlers: HandlerSettings): Promise<OciRuntime[]> => Promise.all(Object.entries(handlers).map(async ([name, { path, flags, createTimeout }]) => {
     const stateRoot = join(deps.stateDir, 'oci', name);
     makePrivateDir(stateRoot);
     const crun = await isCrun(path);
@@ -21,7 +22,7 @@ export async function buildHandlers(deps: { settings: Config['runtime']; stateDi
       ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun, log: deps.log,
     });
   }));
-  return new RuntimeHandlers(runtimes, settings.defaultHandler);
+  return new RuntimeHandlers(await build(settings.handlers), settings.defaultHandler, await build(retired));
 }
 
 /** Only crun refuses a hybrid host whose cgroup2 side still owns a controller. */

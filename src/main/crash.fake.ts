@@ -21,6 +21,7 @@ export interface CrashRequest {
 }
 
 const request = JSON.parse(process.argv[2]!) as CrashRequest;
+setInterval(() => {}, 60_000); // as the daemon's socket does: a wait for a child alone would not keep the process
 const { engine, close } = await buildEngine(request.config, silentLogger);
 let writes = 0;
 const write = StatementSync.prototype.run;

@@ -5,15 +5,18 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { message } from '../../test/support/cri-messages.ts';
+import { busyboxImage } from '../../test/support/image.ts';
 import { isKind } from '../base/errors.ts';
 import { ContainerConfig, ContainerState, ImageSpec, Mount, NamespaceMode, PodSandboxConfig, PodSandboxState } from '../gen/cri.ts';
+import type { UserNamespace } from '../gen/cri.ts';
 import { run } from '../host/spawn.ts';
 import type { CrashRequest } from './crash.fake.ts';
 import { EngineBed, liveOnePod, skipEngine } from './engine-bed.fake.ts';
 
 const skip = skipEngine;
-const bed = skip === false ? await EngineBed.open() : undefined!;
+const bed = skip === false ? await EngineBed.open(undefined, busyboxImage({ config: { Volumes: { '/fresh': {}, '/etc': {} } } })) : undefined!;
 after(() => bed?.dispose());
 
 interface Life {
@@ -21,9 +24,9 @@ interface Life {
   readonly containers: readonly ContainerConfig[];
 }
 
-/** A pod that makes every kind of effect: own network and cgroup, a process of its own, two containers, an image as a volume. */
-function newLife(): Life {
-  const namespaces = { pid: NamespaceMode.POD };
+/** A pod that makes every kind of effect: own network and cgroup, a process of its own, two containers, an image as a volume, the VOLUMEs of their image. */
+function newLife(usernsOptions?: UserNamespace): Life {
+  const namespaces = { pid: NamespaceMode.POD, usernsOptions };
   const imageVolume = message(Mount, { containerPath: '/image', readonly: true, image: message(ImageSpec, { image: bed.image }) });
   return {
     pod: bed.podConfig({ cgroupParent: '', namespaces }),
@@ -46,17 +49,29 @@ async function live({ pod, containers }: Life, kill: Pick<CrashRequest, 'at' | '
   return Number(stdout.toString());
 }
 
-/** Every third write, by turns before and after it: all of them take two minutes. */
-const step = 3;
-
 test('the daemon killed at any write to its store: the next one puts everything right', { skip, timeout: 240_000 }, async (t) => {
+  // All of them take two minutes.
+  await killedAtEvery(3, t, () => newLife());
+});
+
+test('the same for a pod with a user namespace', { skip, timeout: 240_000 }, async (t) => {
+  await bed.start();
+  const { handlers } = await bed.engine.node.status(false);
+  if (handlers.find(({ name }) => name === '')?.features?.userNamespaces !== true) return t.skip('this OCI runtime cannot make idmapped mounts');
+  const range = [{ containerId: 0, hostId: 200_000, length: 65_536 }];
+
+  await killedAtEvery(4, t, () => newLife({ mode: NamespaceMode.POD, uids: range, gids: range }));
+});
+
+/** Every `step`th write, by turns before and after it. */
+async function killedAtEvery(step: number, t: TestContext, makeLife: () => Life): Promise<void> {
   await bed.stop();
-  const writes = await live(newLife(), { at: 0, when: 'after' });
+  const writes = await live(makeLife(), { at: 0, when: 'after' });
   assert.ok(writes !== undefined && writes > 20);
 
   for (let at = 1; at <= writes; at += step) {
-    const when = at % 2 === 0 ? 'before' : 'after';
-    const life = newLife();
+    const when = (at / step) % 2 < 1 ? 'before' : 'after';
+    const life = makeLife();
     assert.equal(await live(life, { at, when }), undefined, 'it was killed');
 
     await bed.start();
@@ -76,7 +91,7 @@ test('the daemon killed at any write to its store: the next one puts everything 
     await bed.assertNothingLeft([...(pod === undefined ? [] : [pod.id]), ...found.map(({ id }) => id)]);
     await bed.stop();
   }
-});
+}
 
 function nameOf(names: Readonly<Record<string, number>>, value: number): string {
   return Object.keys(names).find((name) => names[name] === value) ?? String(value);

@@ -53,7 +53,7 @@ export class EngineBed {
   }
 
   /** Makes the folders and pulls the image. `change` is laid over the configuration. */
-  static async open(change: (config: Config) => Config = (config) => config): Promise<EngineBed> {
+  static async open(change: (config: Config) => Config = (config) => config, content = busyboxImage()): Promise<EngineBed> {
     const part = beginPart();
     const confDir = join(part.dir, 'net.d');
     const network = makeTestNetwork({ mark: part.mark, confDir, dataDir: join(part.dir, 'ipam') });
@@ -64,7 +64,7 @@ export class EngineBed {
     const config = change({ ...usual, root, state, runtime, cni: { ...usual.cni, confDir }, registriesConf: join(part.dir, 'none') });
     const registry = await startRegistry();
     try {
-      const image = await pushImage(registry, 'test/busybox:1', busyboxImage());
+      const image = await pushImage(registry, 'test/busybox:1', content);
       const bed = new EngineBed(part, network, config, image);
       await bed.start();
       await bed.engine.images.pull({ image: message(ImageSpec, { image }), auth: undefined, podConfig: undefined }, call());

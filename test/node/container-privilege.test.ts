@@ -209,6 +209,12 @@ test('AppArmor: the built-in profile confines who asks for the default or for no
   assert.match(await seen({ ...withSysAdmin, apparmor: unconfined }, `${label}; ${forbidden}`), /^unconfined\nmounted\nwrote sysctl\n[^]*shm\nsignalled\n$/);
 });
 
+test('AppArmor: process 1 of containers that share their processes is confined as well', { skip: hasAppArmor ? false : noAppArmor }, async () => {
+  const shared = await node.runPod({ namespaces: { pid: NamespaceMode.POD } });
+
+  assert.match(await node.sh(await node.runContainer(shared), 'cat /proc/1/cmdline; cat /proc/1/attr/current'), /^\/pause.*gantry-default-\d+ \(enforce\)/);
+});
+
 test('AppArmor: a confined container can still be stopped, and commands run in it are confined too', { skip: hasAppArmor ? false : noAppArmor }, async () => {
   const id = await node.runContainer(pod);
 

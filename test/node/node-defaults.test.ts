@@ -202,13 +202,18 @@ test('a runtime that takes longer than its handler may is given up', async () =>
 });
 
 test('a pod of a workload class gets the CPU settings of the class', async () => {
-  const annotations = { 'class.example/management': '', 'cpu.class.example/special': '{"cpushares": 50}', 'cpu.class.example/wrong': 'many' };
+  const annotations = { 'class.example/management': '', 'cpu.class.example/special': '{"cpushares": 50}', 'cpu.class.example/second': '{"cpushares": 50}', 'cpu.class.example/wrong': 'many' };
   const managed = await node.runPod({ config: { annotations } });
   const script = 'grep Cpus_allowed_list /proc/self/status; cat /sys/fs/cgroup/cpu/cpu.shares 2>/dev/null || cat /sys/fs/cgroup/cpu.weight';
   const resources = { cpuShares: 512n };
 
   assert.match(await node.outputOf(managed, { script, resources }), /^Cpus_allowed_list:\t0\n(20|1)\n$/);
   assert.match(await node.outputOf(managed, { name: 'special', script, resources }), /^Cpus_allowed_list:\t0\n(50|2)\n$/);
+  const told = async (name: string) => (await node.statusOf(await node.createContainer(managed, { name, resources: { ...resources, memoryLimitInBytes: 64n << 20n } }))).resources?.linux;
+  const [general, second] = [await told('general'), await told('second')].map((linux) => [linux?.cpuShares, linux?.cpusetCpus, linux?.memoryLimitInBytes]);
+  assert.deepEqual([general, second], [[20n, '0', 64n << 20n], [50n, '0', 64n << 20n]], 'the status tells the same');
+  const bare = (await node.statusOf(await node.createContainer(managed))).resources?.linux;
+  assert.deepEqual([bare?.cpuShares, bare?.memoryLimitInBytes], [20n, 0n], 'also of one that asked for nothing');
   assert.doesNotMatch(await inPod(script, { resources }), /Cpus_allowed_list:\t0\n/);
   await assertFails(node.createContainer(managed, { name: 'wrong' }), status.INVALID_ARGUMENT, /annotations\[cpu\.class\.example\/wrong\]: "many" is not a JSON object/);
 });
@@ -233,6 +238,9 @@ test('a reload changes what new containers get, and running ones stay as they ar
   await reload(config.replace('0027', '0077').replace('FROM_NODE=node', 'FROM_NODE=later').replace('pids_limit = 99', 'pids_limit = 88'), 'configuration reloaded');
 
   assert.equal(await inPod('umask; echo $FROM_NODE'), '0077\nlater\n');
+  assert.match(node.daemon.log(), /container\.default_env: .*FROM_NODE=….* -> .*FROM_NODE=…/);
+  const { info } = await node.client.status({ verbose: true });
+  assert.match(info['config']!, /"defaultEnv":\{"FROM_NODE":"…","PATH":"…"\}/);
   assert.equal(await node.sh(old, 'echo $FROM_NODE; cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null || true'), 'node\n99');
 });
 

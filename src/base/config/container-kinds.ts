@@ -41,13 +41,19 @@ function readUlimit(text: string): Ulimit | undefined {
   return within ? { name: name!, soft, hard } : undefined;
 }
 
-/** Environment variables. A value has no NUL byte, and with the name fits what the kernel passes to a process. */
-export const environment = assignments({
-  name: 'list of variables',
-  wanted: 'a list of variables such as "HTTP_PROXY=http://10.0.0.1:3128"',
-  nameForm: /^[^=\0]{1,1000}$/,
-  valueForm: /^[^\0]{0,30000}$/,
-});
+/**
+ * Environment variables. A value has no NUL byte, and with the name fits what the kernel passes to a process. It may be a secret, such as the
+ * password of a proxy.
+ */
+export const environment: Kind<Readonly<Record<string, string>>> = {
+  ...assignments({
+    name: 'list of variables',
+    wanted: 'a list of variables such as "HTTP_PROXY=http://10.0.0.1:3128"',
+    nameForm: /^[^=\0]{1,1000}$/,
+    valueForm: /^[^\0]{0,30000}$/,
+  }),
+  covered: (variables) => Object.fromEntries(Object.keys(variables).map((name) => [name, '…'])),
+};
 
 /** Only what belongs to a namespace that a pod can have for itself: others would change the node. */
 export const sysctls = assignments({

@@ -15,6 +15,8 @@ export interface Kind<T> {
   fromText(text: string): unknown;
   /** The value as TOML. */
   write(value: T): string;
+  /** Set where a value may hold secrets: the same with those covered, for logs and statuses. */
+  covered?(value: T): T;
   /** The only values there are, for completion. */
   readonly choices?: readonly string[];
   /** Set when a flag may be repeated: its texts add up instead of the last one winning. */
@@ -92,7 +94,7 @@ export const paths: Kind<readonly string[]> = {
 };
 
 /** A list of texts, each read by `item`; as text, separated by commas. `wanted` tells of one of them. */
-export function listOf<T>(request: { name: string; wanted: string; item(raw: string): T | undefined; write(value: T): string }): Kind<readonly T[]> {
+export function listOf<T>(request: { name: string; wanted: string; item(raw: string): T | undefined; write(value: T): string }): Omit<Kind<readonly T[]>, 'covered'> {
   const { name, wanted, item, write } = request;
   return {
     name,

@@ -26,6 +26,12 @@ export function unfit(fault: { origin: string; key: string; value: unknown; want
   return `${fault.origin}: ${fault.key} = ${shown(fault.value)}: want ${fault.wanted}`;
 }
 
+/** What was to be a list of variables may hold secrets too: of those that look like one the name is told. */
+function coveredRaw(raw: unknown): unknown {
+  if (!Array.isArray(raw)) return '…';
+  return raw.map((text) => (typeof text === 'string' && text.includes('=') ? `${text.slice(0, text.indexOf('='))}=…` : '…'));
+}
+
 /** Collects one layer. */
 export class LayerBuilder implements Layer {
   readonly entries = new Map<string, Entry>();
@@ -35,7 +41,7 @@ export class LayerBuilder implements Layer {
   read(reading: { key: string; setting: AnySetting; raw: unknown; origin: string }): void {
     const { key, setting, raw, origin } = reading;
     const value = setting.kind.read(raw);
-    if (value === undefined) this.problems.push(unfit({ origin, key, value: raw, wanted: setting.kind.wanted }));
+    if (value === undefined) this.problems.push(unfit({ origin, key, value: setting.kind.covered === undefined ? raw : coveredRaw(raw), wanted: setting.kind.wanted }));
     else this.entries.set(key, { value, origin });
   }
 }

@@ -4,7 +4,7 @@ import type { Entry } from './layer.ts';
 import { schema } from './schema.ts';
 import type { Config } from './schema.ts';
 import { tomlName } from './tree.ts';
-import type { AnyNamed, AnyTable } from './tree.ts';
+import type { AnyNamed, AnyNode, AnyTable } from './tree.ts';
 
 export type Entries = ReadonlyMap<string, Entry>;
 
@@ -37,7 +37,7 @@ export function namesIn(entries: Entries, parent: string): string[] {
 
 export interface Change {
   readonly key: string;
-  /** As TOML; undefined where there is no such key. */
+  /** As TOML, secrets covered; undefined where there is no such key. */
   readonly from: string | undefined;
   readonly to: string | undefined;
   readonly applies: 'live' | 'restart';
@@ -48,7 +48,7 @@ export function changesBetween(before: Entries, after: Entries): Change[] {
   const keys = new Set([...before.keys(), ...after.keys()]);
   return [...keys].flatMap((key) => {
     const [from, to] = [tomlOf(key, before), tomlOf(key, after)];
-    return from === to ? [] : [{ key, from, to, applies: settingAt(key)!.applies }];
+    return from === to ? [] : [{ key, from: toldOf(key, before), to: toldOf(key, after), applies: settingAt(key)!.applies }];
   });
 }
 
@@ -56,6 +56,27 @@ export function changesBetween(before: Entries, after: Entries): Change[] {
 export function applyLive(before: Entries, after: Entries): Entries {
   const of = (entries: Entries, applies: string) => [...entries].filter(([key]) => settingAt(key)!.applies === applies);
   return new Map([...of(before, 'restart'), ...of(after, 'live')]);
+}
+
+/** The configuration with all secrets covered, for whoever may ask for it. */
+export function withoutSecrets(config: Config): Config {
+  return coveredTable(schema, config) as unknown as Config;
+}
+
+function coveredTable(table: AnyTable, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(table.members).map(([member, node]) => [member, covered(node, values[member])]));
+}
+
+function covered(node: AnyNode, value: unknown): unknown {
+  if (node.node === 'setting') return node.kind.covered?.(value) ?? value;
+  const values = value as Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  if (node.node === 'table') return coveredTable(node, values);
+  return Object.fromEntries(Object.entries(values).map(([name, entry]) => [name, coveredTable(node.entry, entry)]));
+}
+
+function toldOf(key: string, entries: Entries): string | undefined {
+  const entry = entries.get(key);
+  return entry === undefined ? undefined : settingAt(key)!.kind.write(covered(settingAt(key)!, entry.value));
 }
 
 /** The value of a key as TOML. */

@@ -8,6 +8,7 @@ import { inTime } from '../../host/in-time.ts';
 import type { StagedHook } from '../../part/hooks/hook-folders.ts';
 import { requestedDevices } from '../../part/cdi/requested-devices.ts';
 import { buildContainerSpec } from '../../part/spec/build-container-spec.ts';
+import type { ContainerEdits } from '../../part/spec/container-edits.ts';
 import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
 import { resolveUser } from '../../part/spec/resolve-user.ts';
@@ -20,6 +21,7 @@ import type { NamespacePaths, VolumeSources } from '../../part/spec/spec-input.t
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
+import { mapCdiMounts } from './map-cdi-mounts.ts';
 import { handlerDefaults } from './node-defaults.ts';
 import { selinuxOf } from './pod-place.ts';
 import { resourceClasses } from './resource-classes.ts';
@@ -42,7 +44,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     resolveUser(rootfs, security, image.config.User ?? ''),
     resolveDevices(config.devices),
     security?.privileged === true && handler.privilegedDevices === 'all' ? hostDevices() : [],
-    deps.cdi.edits(requestedDevices(config)),
+    cdiEdits(deps, { pod, config }),
     readSeccompProfile(config),
     apparmorFor(deps, config),
     resourceClasses(deps, { config, podConfig: pod.config }),
@@ -71,6 +73,10 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     ...classes,
   });
   return { spec: withHooks(spec, await hooksOf(deps, { pod, config }, spec)), identity, cgroupsPath };
+}
+
+async function cdiEdits(deps: ContainerDeps, { pod, config }: Pick<ContainerInTheMaking, 'pod' | 'config'>): Promise<ContainerEdits[]> {
+  return await mapCdiMounts(deps, pod, await deps.cdi.edits(requestedDevices(config)));
 }
 
 /** Chosen by the finished spec: only then is it known what the container runs. */

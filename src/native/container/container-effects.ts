@@ -1,4 +1,5 @@
 /** The undo of every lasting effect of a container, by kind. Each may be repeated and takes a half-made effect for what it is. */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
 import { removeTree } from '../../host/files.ts';
@@ -15,7 +16,15 @@ export interface RuntimeEffect {
   readonly bundle: string;
 }
 
-export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: Cgroups; exitWatch: { forget(id: string): void } }): Readonly<Record<string, Undo>> {
+export interface RuntimeEffectDeps {
+  readonly handlers: RuntimeHandlers;
+  /** Holds the state folder of each handler, by name. */
+  readonly runtimeStates: string;
+  readonly cgroups: Cgroups;
+  readonly exitWatch: { forget(id: string): void };
+}
+
+export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string, Undo>> {
   return {
     'bundle': ({ path }: { path: string }) => removeTree(path),
     'writable-layer': ({ path }: { path: string }) => removeWritableLayer(path),
@@ -28,14 +37,16 @@ export function containerUndos(deps: { handlers: RuntimeHandlers; cgroups: Cgrou
 /**
  * Ends what a runtime holds of a container. conmon goes first, so that a create that nobody waits for any more does not go on behind
  * our back; then the runtime's record, the processes (with a shared PID namespace some outlive the first one) and the cgroup. A
- * runtime that cannot delete fails this only in the end: its container does not live on for that.
+ * runtime that cannot delete fails this only in the end: its container does not live on for that. What a handler knew that nobody knows any more is taken
+ * away by us, after the processes.
  */
-export async function removeFromRuntime(deps: { handlers: RuntimeHandlers; cgroups: Cgroups; exitWatch: { forget(id: string): void } }, id: string, { handler, cgroup, bundle }: RuntimeEffect): Promise<void> {
+export async function removeFromRuntime(deps: RuntimeEffectDeps, id: string, { handler, cgroup, bundle }: RuntimeEffect): Promise<void> {
   await endMonitor(bundle);
-  const deletion = async (): Promise<void> => await deps.handlers.get(handler).delete(id, { force: true });
-  const [deleted] = await Promise.allSettled([deletion()]);
+  const runtime = deps.handlers.find(handler);
+  const [deleted] = await Promise.allSettled([runtime?.delete(id, { force: true })]);
   await deps.cgroups.kill(cgroup);
   await deps.cgroups.remove(cgroup);
+  if (runtime === undefined) await removeTree(join(deps.runtimeStates, handler, id));
   deps.exitWatch.forget(id);
   if (deleted.status === 'rejected') throw deleted.reason;
 }

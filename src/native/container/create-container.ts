@@ -7,7 +7,7 @@ import type { PodSandboxConfig } from '../../gen/cri.ts';
 import { checkContainerConfig } from '../../part/spec/check-container-config.ts';
 import { badField, quote } from '../../part/spec/check-field.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
-import { resourcesInForce } from '../../part/spec/resource-change.ts';
+import { resourcesInForce, withCpuOf } from '../../part/spec/resource-change.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
 import { buildSpec } from './build-spec.ts';
 import type { BuiltSpec } from './build-spec.ts';
@@ -157,6 +157,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
   // The pod may have been stopped meanwhile. From here to `put` nothing is awaited, so a stop either sees this container or
   // is seen here.
   if (deps.pods.get(pod.id)?.ready !== true) throw notReady(pod);
+  const limits = withCpuOf(made.built.spec.linux.resources, config.linux?.resources);
   deps.records.put(id, {
     id,
     podId: pod.id,
@@ -167,7 +168,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     handler: pod.handler,
     user: containerUser(made.built.identity),
     stopSignal: effectiveStopSignal(config, image.config),
-    resources: config.linux?.resources && resourcesInForce(config.linux.resources, deps.hostFacts, deps.defaults().container),
+    resources: limits && resourcesInForce(limits, deps.hostFacts, deps.defaults().container),
     logPath: made.logPath,
     cgroup: made.built.cgroupsPath,
     createdAt: BigInt(Date.now()) * 1_000_000n,

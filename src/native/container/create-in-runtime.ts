@@ -22,7 +22,7 @@ export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: 
   const { bundle } = containerPaths(deps.roots, id);
   writeFileSync(join(bundle, 'config.json'), encodeSpec(made.built.spec), { mode: 0o600 });
   if (made.logPath !== '') await inTime(mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 }), { act: 'make log directory', path: dirname(made.logPath) });
-  const runtime = deps.handlers.get(pod.handler);
+  const runtime = deps.handlers.of(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id });
   const rdtClass = made.built.spec.linux.intelRdt?.closID;
   const processes = await deps.effects.make({ owner: id, kind: 'runtime', data: { handler: pod.handler, cgroup: made.built.cgroupsPath, bundle } }, () =>

@@ -42,7 +42,7 @@ async function exec(deps: ContainerDeps, record: ContainerRecord, { command, tim
   const process = { ...spec.process, args: command, terminal: false };
   checkProcessSize(process, { args: 'cmd', env: "cmd (the container's environment)" }, deps.hostFacts);
   return await ctx.stages.run('exec', () => execSync({
-    runtime: deps.handlers.get(record.handler),
+    runtime: deps.handlers.of(record.handler),
     id: record.id,
     process,
     timeoutMs: Math.max(0, timeoutSeconds) * 1000,

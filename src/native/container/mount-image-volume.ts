@@ -17,8 +17,8 @@ export interface ImageVolume {
 }
 
 /**
- * Mounts an image's layers for a container, read-only, and answers the path to bind into it. The image is held for the container's id. Whatever
- * fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
+ * Mounts an image's layers for a container, read-only, and answers the path to bind into it. The image is held for the container's id. In a pod
+ * with a user namespace the owners are mapped below the overlay, as in its roots, for the kernel maps none of an overlay itself. Whatever fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
  */
 export async function mountImageVolume(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, { index, image, subPath }: ImageVolume): Promise<{ source: string; imageId: string }> {
   try {

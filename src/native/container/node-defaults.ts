@@ -1,3 +1,4 @@
+import { failure } from '../../base/errors.ts';
 import type { ContainerDefaults, HandlerDefaults } from '../../part/spec/container-defaults.ts';
 
 /** What the configuration in force gives to pods and containers made from now on. */
@@ -11,9 +12,12 @@ export interface NodeDefaults {
   readonly handlers: ReadonlyMap<string, HandlerDefaults>;
 }
 
-const nothing: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 };
-
-/** A handler that a reload took away has pods still: it adds nothing to them. */
+/**
+ * What a handler gives to all that is made with it. failed-precondition for one of which nobody knows that any more: a container that is made
+ * without (with the node's devices, say, which the handler kept from it) is not the one that was meant.
+ */
 export function handlerDefaults(defaults: NodeDefaults, handler: string): HandlerDefaults {
-  return defaults.handlers.get(handler) ?? nothing;
+  const found = defaults.handlers.get(handler);
+  if (found !== undefined) return found;
+  throw failure('failed-precondition', { act: 'make a container with runtime handler', object: JSON.stringify(handler), why: `it was taken out of the configuration: put [runtime.handlers.${handler}] back, or make the pod anew with another handler` });
 }

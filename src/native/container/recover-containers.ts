@@ -38,15 +38,21 @@ export async function undoUnfinishedContainers(deps: ContainerDeps): Promise<voi
 async function recoverContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   if (record.bootId !== deps.bootId) return noteExit(deps, record, readExit(deps.exitDir, record.id) ?? lostExit());
   // The daemon may have been killed between the runtime's start and our note of it.
-  if (record.startedAt === undefined && await startedUnnoticed(deps, record)) updateRecord(deps, record.id, { startedAt: record.createdAt });
+  if (record.startedAt === undefined && await startedUnnoticed(deps, record).catch((error: unknown) => unasked(deps, record, error))) updateRecord(deps, record.id, { startedAt: record.createdAt });
   watchContainer(deps, record);
   deps.exitWatch.check(record.id);
   await endOrphanedExecs(deps, record);
 }
 
 async function startedUnnoticed(deps: ContainerDeps, record: ContainerRecord): Promise<boolean> {
-  const state = await deps.handlers.get(record.handler).state(record.id);
+  const state = await deps.handlers.of(record.handler).state(record.id);
   return state?.status === 'running' || state?.status === 'paused';
+}
+
+/** A runtime that cannot be asked does not keep the container from being watched. */
+function unasked(deps: ContainerDeps, record: ContainerRecord, error: unknown): boolean {
+  deps.log.error('recover container', { container: record.id, error: messageOf(error) });
+  return false;
 }
 
 /** Exit files of containers that nobody knows or waits for: left where conmon outlived a creation that was cut short. */

@@ -58,7 +58,7 @@ async function checkRecursiveReadOnly(deps: ContainerDeps, handler: string, volu
   throw failure('failed-precondition', {
     act: 'mount read-only recursively',
     object: wanting.destination,
-    why: `the runtime handler ${deps.handlers.get(handler).name} cannot; crun from 1.4 and runc from 1.1 can`,
+    why: `the runtime handler ${handler} cannot; crun from 1.4 and runc from 1.1 can`,
     criReason: 'RROUnsupported',
   });
 }

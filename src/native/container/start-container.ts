@@ -42,7 +42,7 @@ async function startInRuntime(deps: ContainerDeps, { id, handler, process }: Con
   };
   void giveUpAfterEnd();
   try {
-    await deps.handlers.get(handler).start(id, giveUp.signal);
+    await deps.handlers.of(handler).start(id, giveUp.signal);
   } catch (error) {
     if (processAlive(process)) throw error;
     // What the runtime says then is of little use: crun dies of SIGPIPE, or was ended by us.

@@ -66,7 +66,7 @@ function isAlive(deps: ContainerDeps, record: ContainerRecord): boolean {
  */
 async function signalContainer(deps: ContainerDeps, record: ContainerRecord, signal: number): Promise<void> {
   try {
-    await deps.handlers.get(record.handler).kill(record.id, String(signal));
+    await deps.handlers.of(record.handler).kill(record.id, String(signal));
   } catch (error) {
     deps.log.warn('the runtime cannot signal the container, its process is signalled directly', { container: record.id, signal, error: messageOf(error) });
     if (isAlive(deps, record)) process.kill(record.process.pid, signal);

@@ -13,7 +13,6 @@ import { ociResources } from '../../part/spec/with-resources.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { resourcesOf } from './container-record.ts';
 import type { ContainerRecord } from './container-record.ts';
-import { handlerDefaults } from './node-defaults.ts';
 import { updateRecord } from './start-container.ts';
 
 const act = 'update resources of container';
@@ -35,7 +34,7 @@ async function update(deps: ContainerDeps, id: string, { linux: asked, annotatio
   if (record.exit !== undefined) throw ended(id);
   const after = changedResources(resourcesOf(record), asked);
   checkSwap(after, 'linux');
-  checkMinMemory(asked, handlerDefaults(deps.defaults(), record.handler));
+  checkMinMemory(asked, deps.defaults().handlers.get(record.handler)?.minMemory ?? 0, 'linux');
   refuseLimitBelowUse(deps, record, asked.memoryLimitInBytes);
   const saved = deps.cgroups.saveLimits(record.cgroup, Object.keys(asked.unified));
   try {
@@ -58,7 +57,7 @@ function ended(id: string): Error {
 /** What the runtimes can't change is changed by us: runc knows no huge pages here, crun on cgroup v1 no lack of a quota. */
 async function limit(deps: ContainerDeps, record: ContainerRecord, resources: LinuxContainerResources): Promise<void> {
   const { hugepageLimits = [], ...limits } = ociResources(resources, deps.hostFacts, 'linux');
-  if (Object.keys(limits).length > 0) await deps.handlers.get(record.handler).update(record.id, encodeSpec(limits));
+  if (Object.keys(limits).length > 0) await deps.handlers.of(record.handler).update(record.id, encodeSpec(limits));
   if (resources.cpuQuota === -1n) deps.cgroups.dropQuotaV1(record.cgroup);
   for (const hugepages of hugepageLimits) deps.cgroups.limitHugepages(record.cgroup, hugepages);
 }

@@ -1,5 +1,6 @@
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { libc } from '../../host/libc.ts';
 import { checkPrograms } from '../../part/oci/conmon.ts';
 import { createInfraProcess } from '../../part/oci/infra-process.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
@@ -11,6 +12,7 @@ import { hostnameOf, pinnedNamespaces } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 import { podIdMappings, sharesPidNamespace } from './pod-state.ts';
+import { podFileLabel } from './selinux-level.ts';
 
 /** Starts process 1 of a pod whose containers share their PID namespace; any other pod has no process of its own. */
 export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParent: string): Promise<ProcessRef | undefined> {
@@ -25,24 +27,36 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
   mkdirSync(rootfs, { mode: 0o755 });
   const maps = podIdMappings(pod.config);
   if (maps !== undefined) chownSync(rootfs, maps.uids.hostId, maps.gids.hostId);
+  const label = podFileLabel(deps.selinux, pod.selinuxLevel);
+  if (label !== undefined) labelledRoot(rootfs, { pause: deps.pausePath, label });
   writeFileSync(join(bundle, 'config.json'), encodeSpec(buildInfraSpec({
     podId: pod.id,
     podConfig: pod.config,
     namespaces: { ...(net === undefined ? {} : { network: net }), ...(ipc === undefined ? {} : { ipc }), ...(uts === undefined ? {} : { uts }), ...(user === undefined ? {} : { user }) },
     rootfs,
-    program: deps.pausePath,
+    program: label === undefined ? deps.pausePath : undefined,
     args: basename(deps.pausePath) === 'catatonit' ? ['-P'] : [], // its pause mode; other pause programs take no argument
     cgroupsPath,
     hostname: hostnameOf(pod),
     facts: deps.hostFacts,
     defaults: defaults.container,
     handler: handlerDefaults(defaults, pod.handler),
+    apparmorProfile: await deps.apparmor?.defaultProfile(),
+    selinux: deps.selinux && pod.selinuxLevel !== undefined ? { contexts: deps.selinux.contexts, podLevel: pod.selinuxLevel } : undefined,
   })), { mode: 0o600 });
-  const runtime = deps.handlers.get(pod.handler);
+  const runtime = deps.handlers.of(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id: pod.id });
   return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroupsPath, bundle } }, async () => {
     const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: runtime.createTimeoutMs }, deps.log);
     await runtime.start(pod.id);
     return container;
   });
+}
+
+/** A policy lets a confined process run what has the label of its pod, which the node's own program has not: it gets a copy. */
+function labelledRoot(rootfs: string, { pause, label }: { pause: string; label: string }): void {
+  const copy = join(rootfs, 'pause');
+  copyFileSync(pause, copy);
+  chmodSync(copy, 0o755);
+  for (const path of [rootfs, copy]) libc.lsetxattr(path, 'security.selinux', Buffer.from(`${label}\0`), 0);
 }

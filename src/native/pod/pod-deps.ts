@@ -4,6 +4,7 @@ import type { SingleFlight } from '../../base/single-flight.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Cni } from '../../part/cni/network.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
+import type { AppArmor } from '../../part/lsm/apparmor.ts';
 import type { McsLevels } from '../../part/lsm/mcs-levels.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
@@ -39,6 +40,8 @@ export interface PodDeps {
   readonly hostFacts: HostFacts;
   /** Those of the configuration in force: a reload changes them. */
   readonly defaults: () => NodeDefaults;
+  /** Undefined on a node without AppArmor, or with it switched off. */
+  readonly apparmor: AppArmor | undefined;
   /** Undefined on a node without SELinux, or with it switched off. */
   readonly selinux: PodSelinux | undefined;
   readonly containers: PodContainers;

@@ -28,3 +28,32 @@ test('a handler whose program is missing fails only when it is used', async () =
 
   await assert.rejects(handlers.get('').start('c1'), { kind: 'failed-precondition', message: "start container c1: runtime handler crun: no program /nowhere/crun; install it or correct the handler's path" });
 });
+
+test('a handler that a reload took away is offered to nobody, and goes on with what it has made', () => {
+  const handlers = new RuntimeHandlers([runtime('crun'), runtime('kata')], 'crun');
+  const kata = handlers.get('kata');
+
+  handlers.replace(new RuntimeHandlers([runtime('crun')], 'crun'));
+  handlers.replace(new RuntimeHandlers([runtime('crun'), runtime('youki')], 'youki'));
+
+  assert.equal(handlers.of('kata'), kata);
+  assert.throws(() => handlers.get('kata'), { kind: 'invalid-argument', message: 'find runtime handler "kata": known are crun, youki' });
+  assert.deepEqual(handlers.all().map(({ name }) => name), ['crun', 'youki']);
+});
+
+test('a handler that comes back is the one of the configuration', () => {
+  const handlers = new RuntimeHandlers([runtime('crun')], 'crun', [runtime('kata')]);
+  const back = runtime('kata');
+
+  handlers.replace(new RuntimeHandlers([runtime('crun'), back], 'crun'));
+
+  assert.equal(handlers.of('kata'), back);
+  assert.equal(handlers.get('kata'), back);
+});
+
+test('a handler that nobody remembers is a refusal that says what to do', () => {
+  const handlers = new RuntimeHandlers([runtime('crun')], 'crun');
+
+  assert.equal(handlers.find('kata'), undefined);
+  assert.throws(() => handlers.of('kata'), { kind: 'failed-precondition', message: 'find runtime handler "kata": it was taken out of the configuration: put [runtime.handlers.kata] back, or remove what it runs' });
+});

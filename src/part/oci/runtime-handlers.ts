@@ -3,30 +3,53 @@ import { failure } from '../../base/errors.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 
 export class RuntimeHandlers {
-  #runtimes: ReadonlyMap<string, OciRuntime>;
+  #offered: ReadonlyMap<string, OciRuntime>;
   #defaultName: string;
+  #retired: ReadonlyMap<string, OciRuntime>;
 
-  /** A default that is none of the handlers is invalid-argument. A handler whose program is missing fails only its own pods. */
-  constructor(runtimes: readonly OciRuntime[], defaultName: string) {
-    this.#runtimes = new Map(runtimes.map((runtime) => [runtime.name, runtime]));
+  /**
+   * A default that is none of the handlers is invalid-argument. A handler whose program is missing fails only its own pods. `retired` are not
+   * in the configuration any more, and something of theirs is still there.
+   */
+  constructor(offered: readonly OciRuntime[], defaultName: string, retired: readonly OciRuntime[] = []) {
+    this.#offered = byName(offered);
     this.#defaultName = defaultName;
+    this.#retired = byName(retired);
     this.get(defaultName);
   }
 
-  /** The runtime of a handler; the empty name is the default one. Unknown: invalid-argument, listing the known ones. */
+  /** The runtime of a handler for a new pod; the empty name is the default one. Unknown: invalid-argument, listing the known ones. */
   get(name: string): OciRuntime {
-    const runtime = this.#runtimes.get(name === '' ? this.#defaultName : name);
+    const runtime = this.#offered.get(name === '' ? this.#defaultName : name);
     if (runtime !== undefined) return runtime;
-    throw failure('invalid-argument', { act: 'find runtime handler', object: JSON.stringify(name), why: `known are ${[...this.#runtimes.keys()].join(', ') || 'none'}` });
+    throw failure('invalid-argument', { act: 'find runtime handler', object: JSON.stringify(name), why: `known are ${[...this.#offered.keys()].join(', ') || 'none'}` });
   }
 
-  /** Takes over the handlers of a reloaded configuration; runtimes that calls hold already go on. */
+  /** The runtime of a pod or container that exists: a handler that is not offered any more goes on with what it has made. */
+  find(name: string): OciRuntime | undefined {
+    return this.#offered.get(name) ?? this.#retired.get(name);
+  }
+
+  /** As `find`; failed-precondition for one that nobody knows. */
+  of(name: string): OciRuntime {
+    const runtime = this.find(name);
+    if (runtime !== undefined) return runtime;
+    throw failure('failed-precondition', { act: 'find runtime handler', object: JSON.stringify(name), why: `it was taken out of the configuration: put [runtime.handlers.${name}] back, or remove what it runs` });
+  }
+
+  /** Takes over the handlers of a reloaded configuration. Those that it lacks are retired. */
   replace(next: RuntimeHandlers): void {
-    this.#runtimes = next.#runtimes;
+    this.#retired = new Map([...this.#retired, ...this.#offered]);
+    this.#offered = next.#offered;
     this.#defaultName = next.#defaultName;
   }
 
+  /** Those that are offered to new pods. */
   all(): readonly OciRuntime[] {
-    return [...this.#runtimes.values()];
+    return [...this.#offered.values()];
   }
+}
+
+function byName(runtimes: readonly OciRuntime[]): ReadonlyMap<string, OciRuntime> {
+  return new Map(runtimes.map((runtime) => [runtime.name, runtime]));
 }

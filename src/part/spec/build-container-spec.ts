@@ -1,4 +1,5 @@
 import { checkContainerConfig } from './check-container-config.ts';
+import { resourcesField } from './check-field.ts';
 import { checkProcessSize } from './check-process-size.ts';
 import type { OciSpec } from './oci-spec.ts';
 import type { SpecInput } from './spec-input.ts';
@@ -67,7 +68,7 @@ const steps: readonly SpecStep[] = [
  */
 export function buildContainerSpec(input: SpecInput): OciSpec {
   checkContainerConfig(input.config, input.podConfig);
-  checkMinMemory(input.config.linux?.resources, input.handler);
+  checkMinMemory(input.config.linux?.resources, input.handler.minMemory, resourcesField);
   const spec = steps.reduce((built, step) => step(built, input), emptySpec());
   checkProcessSize(spec.process, { args: 'config.args', env: 'config.envs' }, input.facts);
   return spec;

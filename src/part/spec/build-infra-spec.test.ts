@@ -12,7 +12,7 @@ import type { OciSpec } from './oci-spec.ts';
 
 function infraInput(change: Partial<InfraInput> = {}): InfraInput {
   const { podId, podConfig, namespaces, cgroupsPath, hostname } = exampleInput();
-  return { podId, podConfig, namespaces, cgroupsPath, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, defaults: exampleDefaults, handler: exampleHandler, ...change };
+  return { podId, podConfig, namespaces, cgroupsPath, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, defaults: exampleDefaults, handler: exampleHandler, apparmorProfile: undefined, selinux: undefined, ...change };
 }
 
 test('the infra process is PID 1 of a new PID namespace beside the other namespaces of the pod', () => {
@@ -57,6 +57,20 @@ test('the infra process has no power', () => {
   assert.equal(linux.seccomp?.defaultAction, 'SCMP_ACT_ERRNO');
   assert.ok(linux.maskedPaths.includes('/proc/kcore'));
   assert.deepEqual(linux.resources.devices, [{ allow: false, access: 'rwm' }]);
+});
+
+test('the infra process is confined by the defaults of the node and the labels of its pod', () => {
+  const { podConfig: plain } = exampleInput();
+  const podConfig = { ...plain, linux: { ...plain.linux!, securityContext: { ...plain.linux!.securityContext!, selinuxOptions: { user: '', role: '', type: 'shop_t', level: '' } } } };
+  const selinux = { contexts: { process: 'system_u:system_r:container_t:s0', file: 'system_u:object_r:container_file_t:s0' }, podLevel: 's0:c1,c2' };
+  const seccomp = { ...exampleDefaults.seccomp, defaultAction: 'SCMP_ACT_KILL_PROCESS' as const };
+
+  const { process, linux, mounts } = buildInfraSpec(infraInput({ podConfig, selinux, apparmorProfile: 'gantry-default', defaults: { ...exampleDefaults, seccomp }, program: undefined }));
+
+  assert.equal(process.apparmorProfile, 'gantry-default');
+  assert.deepEqual([process.selinuxLabel, linux.mountLabel], ['system_u:system_r:shop_t:s0:c1,c2', 'system_u:object_r:container_file_t:s0:c1,c2']);
+  assert.equal(linux.seccomp?.defaultAction, 'SCMP_ACT_KILL_PROCESS');
+  assert.ok(!mounts.some(({ destination }) => destination === '/pause'));
 });
 
 test('the infra process is the last that the OOM killer takes, as far as the daemon may say so', () => {

@@ -31,6 +31,8 @@ export interface EditedMount {
   /** Empty: a bind mount. */
   readonly type: OciMount['type'];
   readonly options: readonly string[];
+  /** Shown with the owners that the pod's user namespace gives to those on the disk. */
+  readonly mapped?: boolean;
 }
 
 /** A program that the OCI runtime runs at a stage of the container's life. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LinuxContainerResources } from '../../gen/cri.ts';
 import { exampleFacts } from './example-input.fake.ts';
-import { changedResources, noResources, resourcesInForce, resourcesToTell, resourcesToTellBack } from './resource-change.ts';
+import { changedResources, noResources, resourcesInForce, resourcesToTell, resourcesToTellBack, withCpuOf } from './resource-change.ts';
 
 const limits = (fields: Partial<LinuxContainerResources>): LinuxContainerResources => ({ ...noResources(), ...fields });
 
@@ -50,4 +50,14 @@ test('limits that this host does not keep are not told as if it did', () => {
 
   assert.deepEqual(resourcesInForce(asked, exampleFacts, { restrictOomScore: false }), asked);
   assert.deepEqual(resourcesInForce(asked, { ...exampleFacts, hugetlb: false, swapAccounting: false, hasSysResource: false, oomScoreAdj: 7 }, { restrictOomScore: false }), limits({ oomScoreAdj: 7n, memoryLimitInBytes: 5n }));
+});
+
+test('the CPU figures that a container is made with are told in place of those asked for, the rest as it was', () => {
+  const asked = { ...noResources(), cpuShares: 512n, cpusetMems: '0', memoryLimitInBytes: 1024n };
+  const figures = { shares: 20, cpus: '1' } as unknown as { shares: bigint; cpus: string }; // as JSON of a base spec has them
+
+  assert.deepEqual(withCpuOf({ cpu: figures }, asked), { ...asked, cpuShares: 20n, cpusetCpus: '1' });
+  assert.deepEqual(withCpuOf({ cpu: { quota: -1n } }, undefined), { ...noResources(), cpuQuota: -1n });
+  assert.equal(withCpuOf({}, undefined), undefined);
+  assert.equal(withCpuOf({}, asked), asked);
 });

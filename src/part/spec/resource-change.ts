@@ -4,6 +4,7 @@
 import { LinuxContainerResources } from '../../gen/cri.ts';
 import type { ContainerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
+import type { OciResources } from './oci-spec.ts';
 import { possibleOomScore } from './with-oom-score.ts';
 
 /**
@@ -50,6 +51,20 @@ export function resourcesInForce(asked: LinuxContainerResources, facts: HostFact
     oomScoreAdj: BigInt(possibleOomScore(Number(asked.oomScoreAdj), facts, defaults)),
     ...(facts.hugetlb ? {} : { hugepageLimits: [] }),
     ...(facts.swapAccounting ? {} : { memorySwapLimitInBytes: 0n }),
+  };
+}
+
+/** What was asked for with the CPU figures that the spec has: a workload class or a base spec, whose figures are JSON's numbers, may say others. */
+export function withCpuOf({ cpu }: Pick<OciResources, 'cpu'>, asked: LinuxContainerResources | undefined): LinuxContainerResources | undefined {
+  if (cpu === undefined) return asked;
+  const { cpuShares, cpuQuota, cpuPeriod, cpusetCpus, cpusetMems, ...others } = asked ?? noResources();
+  return {
+    ...others,
+    cpuShares: BigInt(cpu.shares ?? cpuShares),
+    cpuQuota: BigInt(cpu.quota ?? cpuQuota),
+    cpuPeriod: BigInt(cpu.period ?? cpuPeriod),
+    cpusetCpus: cpu.cpus ?? cpusetCpus,
+    cpusetMems: cpu.mems ?? cpusetMems,
   };
 }
 

@@ -40,7 +40,7 @@ export function checkVolume(mount: Mount, field: string, facts: HostFacts): Chec
   return { destination, from, propagation, recursiveReadOnly: mount.recursiveReadOnly, options };
 }
 
-/** A CRI mount as a bind mount of `source`, which is what its host path or its image turned out to be on this host. */
+/** A CRI mount as a bind mount of `source`, which is what its host path or its image turned out to be on this host. The owners in an image are mapped already. */
 export function volumeMount(mount: Mount, { field, source, facts }: { field: string; source: string | undefined; facts: HostFacts }): OciMount {
   const { destination, options } = checkVolume(mount, field, facts);
   if (source === undefined) throw failure('internal', { act: 'mount', object: field, why: 'nobody has looked for it on this host' });

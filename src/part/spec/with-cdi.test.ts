@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';
+import { NamespaceMode } from '../../gen/cri.ts';
 import { buildContainerSpec } from './build-container-spec.ts';
 import type { ContainerEdits, EditedDevice } from './container-edits.ts';
 import { encodeSpec } from './encode-spec.ts';
@@ -90,4 +91,17 @@ test('privileged containers get the edits too', () => {
   const spec = edited({ devices: [node] }, { security: { privileged: true } });
 
   assert.deepEqual(spec.linux.devices.map(({ path }) => path), ['/dev/x']);
+});
+
+test('in a pod with a user namespace a mount that can be mapped has the maps of the pod', () => {
+  const range = [{ containerId: 0, hostId: 200_000, length: 65_536 }];
+  const usernsOptions = { mode: NamespaceMode.POD, uids: range, gids: range };
+  const mounts = [{ hostPath: '/h', containerPath: '/opt', type: '', options: ['ro', 'bind'], mapped: true }, { hostPath: '/sys', containerPath: '/srv', type: '', options: ['bind'], mapped: false }] as const;
+  const mountOf = (spec: OciSpec, path: string): OciSpec['mounts'][number] | undefined => spec.mounts.find(({ destination }) => destination === path);
+  const map = [{ containerID: 0, hostID: 200_000, size: 65_536 }];
+
+  const spec = edited({ mounts }, { podNamespaces: { usernsOptions } });
+
+  assert.deepEqual(mountOf(spec, '/opt'), { destination: '/opt', type: 'bind', source: '/h', options: ['ro', 'bind'], uidMappings: map, gidMappings: map });
+  assert.deepEqual(mountOf(spec, '/srv'), { destination: '/srv', type: 'bind', source: '/sys', options: ['bind'] });
 });

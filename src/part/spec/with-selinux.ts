@@ -32,7 +32,7 @@ export const withSelinux: SpecStep = (spec, { config, podConfig, selinux }) => {
 };
 
 /** The container's options, or else the pod's, and for parts that they leave out the policy's; the level, the pod's own. Errors: invalid-argument. */
-export function selinuxLabels(config: ContainerConfig, podConfig: PodSandboxConfig, { contexts, podLevel }: SelinuxState): SelinuxLabels {
+export function selinuxLabels(config: Pick<ContainerConfig, 'linux'>, podConfig: PodSandboxConfig, { contexts, podLevel }: SelinuxState): SelinuxLabels {
   const context = config.linux?.securityContext;
   const options = context?.selinuxOptions ?? podConfig.linux?.securityContext?.selinuxOptions;
   const asked = options === undefined ? undefined : checkedSelinuxOptions(options);

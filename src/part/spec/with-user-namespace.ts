@@ -3,7 +3,7 @@ import type { IDMapping, Mount, NamespaceOption } from '../../gen/cri.ts';
 import { NamespaceMode } from '../../gen/cri.ts';
 import type { SpecStep } from './build-container-spec.ts';
 import { badField, securityContextField } from './check-field.ts';
-import { sameMappings, userNamespaceMappings } from './id-mappings.ts';
+import { checkMappings, sameMappings, userNamespaceMappings } from './id-mappings.ts';
 import type { IdMappings } from './id-mappings.ts';
 import type { OciIdMapping, OciLinux, OciMount } from './oci-spec.ts';
 import type { SpecInput } from './spec-input.ts';
@@ -21,6 +21,7 @@ export const withUserNamespace: SpecStep = (spec, input) => {
   }
   if (options?.pid === NamespaceMode.NODE) throw badField(`${field}.pid`, 'it cannot be NODE in a pod with a user namespace of its own');
   checkIdentity(input, mappings);
+  checkImageMappings(input.config.mounts, mappings);
   return { ...spec, mounts: userNamespaceMounts(spec.mounts, input), linux: inUserNamespace(spec.linux, input) };
 };
 
@@ -64,6 +65,16 @@ function refuseMountMappings(mounts: readonly Mount[]): void {
   for (const [index, { uidMappings, gidMappings }] of mounts.entries()) {
     if (uidMappings.length + gidMappings.length === 0) continue;
     throw badField(`config.mounts[${index}].${uidMappings.length > 0 ? 'uidMappings' : 'gidMappings'}`, 'the pod has no user namespace of its own whose ids it could map');
+  }
+}
+
+/** All images of a pod are seen through one mapping: the pod's. */
+function checkImageMappings(mounts: readonly Mount[], pods: IdMappings): void {
+  for (const [index, { image, uidMappings, gidMappings }] of mounts.entries()) {
+    if (image === undefined || uidMappings.length + gidMappings.length === 0) continue;
+    const mountField = `config.mounts[${index}]`;
+    const mappings = checkMappings({ uids: uidMappings, gids: gidMappings }, { uids: `${mountField}.uidMappings`, gids: `${mountField}.gidMappings` });
+    if (!sameMappings(mappings, pods)) throw badField(`${mountField}.uidMappings`, "an image is shown with the owners that the pod's user namespace gives, and no others");
   }
 }
 
