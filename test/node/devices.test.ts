@@ -68,7 +68,7 @@ const whole = {
   env: ['GPU_MODEL=one'],
   deviceNodes: [{ path: '/dev/gpu0', hostPath: '/dev/fuse', permissions: 'r', fileMode: 0o644 }],
   mounts: [{ hostPath: path.join(folder, 'library'), containerPath: '/usr/lib/gpu/library', options: ['ro', 'nosuid', 'nodev', 'bind'] }],
-  hooks: [{ hookName: 'createRuntime', ...keepState('cdi') }, { hookName: 'startContainer', path: '/bin/touch', args: ['touch', '/tmp/from-hook'] }],
+  hooks: [{ hookName: 'createRuntime', ...keepState('cdi') }, { hookName: 'startContainer', path: '/bin/sh', args: ['sh', '-c', 'cat > /dev/null; touch /tmp/from-hook'] }],
   additionalGids: [4044],
 };
 cdiFile(path.join(cdiLow, 'gpu.json'), { one: whole, two: { env: ['GPU_MODEL=two'] } }, { containerEdits: { env: ['GPU_DRIVER=7'] } });
