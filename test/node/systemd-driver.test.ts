@@ -22,11 +22,13 @@ describe('the systemd driver', { skip: reasonToSkip() }, () => {
   const property = (unit: string, name: string): string => spawnSync('systemctl', ['show', '--value', '--property', name, unit], { encoding: 'utf8' }).stdout.trim();
   const loaded = (id: string): boolean => property(scopeOf(id), 'LoadState') === 'loaded';
 
-  test('a parent is a slice by its name alone, or with the path that the name says anyway', async () => {
+  test('a parent is a slice by its name alone, with the path that the name says anyway, or as a plain path', async () => {
     const path = node.daemon.podCgroup('both');
     const name = path.slice(path.lastIndexOf('/') + 1);
+    const plain = `/${name.replace(/\.slice$/, '').replaceAll('-', '/')}`;
 
-    const ids = [await node.runContainer(await node.runPod({ cgroupParent: path })), await node.runContainer(await node.runPod({ cgroupParent: name }))];
+    const ids = [];
+    for (const cgroupParent of [path, name, plain]) ids.push(await node.runContainer(await node.runPod({ cgroupParent })));
 
     for (const id of ids) {
       assert.equal(property(scopeOf(id), 'ControlGroup'), `${path}/${scopeOf(id)}`);
@@ -35,7 +37,7 @@ describe('the systemd driver', { skip: reasonToSkip() }, () => {
   });
 
   test('a parent that is no slice is refused, and nothing is left of the pod', async () => {
-    await assertFails(node.runPod({ cgroupParent: '/kubepods/pod1' }), status.INVALID_ARGUMENT, /want the name of a systemd slice such as kubepods-besteffort\.slice, as the cgroup driver is systemd/);
+    await assertFails(node.runPod({ cgroupParent: 'kubepods--pod1.slice' }), status.INVALID_ARGUMENT, /want the name of a systemd slice such as kubepods-besteffort\.slice, as the cgroup driver is systemd/);
   });
 
   test('without a named parent the scope is in system.slice', async () => {
@@ -68,6 +70,7 @@ describe('the systemd driver', { skip: reasonToSkip() }, () => {
 
   test('a container that ends, ends well or badly or for memory, leaves systemd no unit to remember', async () => {
     const pod = await node.runPod();
+    await node.runContainer(pod); // keeps the slice, as the kubelet does
     const ended = [
       await node.runContainer(pod, { script: 'true' }),
       await node.runContainer(pod, { script: 'exit 3' }),

@@ -36,6 +36,8 @@ export interface ContainerRecord {
   readonly logPath: string;
   /** linux.cgroupsPath of its spec. */
   readonly cgroup: string;
+  /** `Cgroups.oomKillsAround` when it was made. */
+  readonly oomKillsAround?: number | undefined;
   /** Nanoseconds since the epoch. */
   readonly createdAt: bigint;
   /** The container's first process. */

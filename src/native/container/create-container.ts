@@ -171,6 +171,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     resources: limits && resourcesInForce(limits, deps.hostFacts, deps.defaults().container),
     logPath: made.logPath,
     cgroup: made.built.cgroupsPath,
+    oomKillsAround: deps.cgroups.oomKillsAround(made.built.cgroupsPath),
     createdAt: BigInt(Date.now()) * 1_000_000n,
     process: made.process.container,
     monitor: made.process.conmon,

@@ -45,6 +45,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
   const oomKilled = wasOomKilled({
     exitCode: exit.code,
     oomKills: deps.cgroups.oomKills(record.cgroup),
+    oomKillsAround: (deps.cgroups.oomKillsAround(record.cgroup) ?? 0) - (record.oomKillsAround ?? 0),
     bundle: containerPaths(deps.roots, record.id).bundle,
     killedByUs: deps.killedByUs.has(record.id),
   });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CgroupFiles } from './cgroup-file.ts';
+import { readOomKillsAround } from './cgroup-stats.ts';
+import type { CgroupLayout } from './cgroup-layout.ts';
 import { readStatsV1 } from './cgroup-stats-v1.ts';
 import { readStatsV2 } from './cgroup-stats-v2.ts';
 
@@ -120,4 +122,13 @@ test('v2: of a scope whose limits crun has set on a cgroup inside, use is the sc
   assert.equal(stats.memory.available, 200n);
   assert.deepEqual(stats.swap, { usage: 5n, limit: 50n, available: 45n });
   assert.equal(stats.pids?.limit, 20n);
+});
+
+test('kills for memory around a cgroup are those of its parent on v2, and unknown on v1', () => {
+  const v2: CgroupLayout = { mode: 'v2', controllers: new Map(), unified: '/c', unifiedControllers: ['memory'], hugetlb: false };
+  const files = filesOf({ '/c/pod/memory.events': 'max 4\noom 3\noom_kill 2\n' });
+
+  assert.equal(readOomKillsAround(v2, '/pod/a', files), 2);
+  assert.equal(readOomKillsAround(v2, '/gone/a', files), undefined);
+  assert.equal(readOomKillsAround({ ...v2, mode: 'hybrid' }, '/pod/a', files), undefined);
 });

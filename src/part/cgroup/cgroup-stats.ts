@@ -1,7 +1,7 @@
 /** What a cgroup uses, as plain numbers: one shape for cgroup v1, hybrid and v2. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { hostCgroupFiles } from './cgroup-file.ts';
+import { dirname, join } from 'node:path';
+import { hostCgroupFiles, parseFlatKeyed } from './cgroup-file.ts';
 import type { CgroupFiles } from './cgroup-file.ts';
 import { limitedPath } from './cgroup-layout.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
@@ -114,6 +114,16 @@ export function readCgroupStats(layout: CgroupLayout, path: string, files: Cgrou
 /** The `oom_kill` counter of a container's cgroup alone; undefined when it is gone. */
 export function readOomKills(layout: CgroupLayout, path: string): number | undefined {
   const oomKills = readCgroupStats(layout, path)?.memory?.oomKills;
+  return oomKills === undefined ? undefined : Number(oomKills);
+}
+
+/**
+ * How many processes were killed for memory in the cgroup above this one and everywhere below that. Undefined when it is gone, and on
+ * cgroup v1, where a cgroup counts its own alone.
+ */
+export function readOomKillsAround(layout: CgroupLayout, path: string, files: CgroupFiles = hostCgroupFiles): number | undefined {
+  if (layout.mode !== 'v2' || layout.unified === undefined) return undefined;
+  const oomKills = parseFlatKeyed(files.text(join(layout.unified, dirname(path), 'memory.events'))).get('oom_kill');
   return oomKills === undefined ? undefined : Number(oomKills);
 }
 

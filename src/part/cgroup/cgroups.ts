@@ -9,7 +9,7 @@ import { CpuRates } from './cpu-rate.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 import { cgroupParentPath, cgroupPathFor, pathOfCgroupsPath } from './cgroup-path.ts';
 import type { CgroupDriver } from './cgroup-path.ts';
-import { readCgroupStats, readOomKills } from './cgroup-stats.ts';
+import { readCgroupStats, readOomKills, readOomKillsAround } from './cgroup-stats.ts';
 import type { CgroupStats } from './cgroup-stats.ts';
 import { killCgroup, listPids, removeCgroup } from './cgroup-tree.ts';
 
@@ -47,6 +47,11 @@ export class Cgroups {
   /** How many processes in it the kernel killed for memory; undefined when it is gone. */
   oomKills(cgroupsPath: string): number | undefined {
     return readOomKills(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** The same for all that shares its parent, which outlives it; undefined where that is not counted, as on cgroup v1. */
+  oomKillsAround(cgroupsPath: string): number | undefined {
+    return readOomKillsAround(this.layout, pathOfCgroupsPath(cgroupsPath));
   }
 
   /** Its limits, to be put back should a change of them fail; `unified` are further cgroup v2 files to keep. */

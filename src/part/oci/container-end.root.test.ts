@@ -80,7 +80,7 @@ for (const handler of runtimesUnderTest) {
       await bed.runtime.kill(killed.id, 'KILL');
       await Promise.all([greedy.conmonExited, killed.conmonExited]);
 
-      const evidence = (container: MadeContainer): Parameters<typeof wasOomKilled>[0] => ({ exitCode: readExit(bed.exitDir, container.id)!.code, oomKills: oomKills(container), bundle: container.bundle, killedByUs: false });
+      const evidence = (container: MadeContainer): Parameters<typeof wasOomKilled>[0] => ({ exitCode: readExit(bed.exitDir, container.id)!.code, oomKills: oomKills(container), oomKillsAround: 0, bundle: container.bundle, killedByUs: false });
       assert.deepEqual([evidence(greedy).exitCode, evidence(killed).exitCode], [137, 137]);
       assert.equal(wasOomKilled(evidence(greedy)), true);
       assert.equal(wasOomKilled(evidence(killed)), false);

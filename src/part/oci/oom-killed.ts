@@ -9,17 +9,22 @@ export interface OomEvidence {
    * the runtime deletes it. Undefined when that cgroup is gone already (systemd removes a scope that is empty).
    */
   readonly oomKills: number | undefined;
+  /** How many were killed for memory in the pod's cgroup while this container was there; zero where that is not known. */
+  readonly oomKillsAround: number;
   readonly bundle: string;
   /** True when we sent SIGKILL ourselves: then 137 is our doing, whatever happened to a child process hours before. */
   readonly killedByUs: boolean;
 }
 
+const endedBySigkill = 128 + 9;
+
 /**
  * True when the container failed and a process of it was killed for memory. The counter counts victims in this very
  * cgroup and is believed when it is known; conmon's `oom` file says only that memory ran out here or, on cgroup v1, in a
- * cgroup above.
+ * cgroup above. systemd can be faster than conmon too: then a SIGKILL that nobody else sent is the one that the pod's cgroup counted.
  */
-export function wasOomKilled({ exitCode, oomKills, bundle, killedByUs }: OomEvidence): boolean {
+export function wasOomKilled({ exitCode, oomKills, oomKillsAround, bundle, killedByUs }: OomEvidence): boolean {
   if (exitCode === 0 || killedByUs) return false;
-  return oomKills === undefined ? existsSync(bundleFiles(bundle).oom) : oomKills > 0;
+  if (oomKills !== undefined) return oomKills > 0;
+  return existsSync(bundleFiles(bundle).oom) || (exitCode === endedBySigkill && oomKillsAround > 0);
 }
