@@ -155,6 +155,7 @@ test('stopping the pod kills its containers, which are then still there to be lo
 });
 
 test('a container that runs out of memory says so', async () => {
+  await node.runContainer(pod); // keeps the pod's cgroup, as the kubelet does
   const id = await node.runContainer(pod, { script: 'tail /dev/zero', resources: { memoryLimitInBytes: 32n << 20n } });
 
   const ended = await node.ended(id, 60_000);

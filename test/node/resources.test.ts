@@ -58,6 +58,7 @@ test('the limits that a container is made with hold, seen from the host and from
 
 test('a container that takes more memory than its limit is killed, and its status says why', async () => {
   const pod = await node.runPod();
+  await node.runContainer(pod); // keeps the pod's cgroup, as the kubelet does
   const id = await node.runContainer(pod, { script: 'x=$(head -c 60000000 /dev/zero | tr "\\0" x); sleep 60', resources: { memoryLimitInBytes: 32n * mebibyte } });
 
   const { reason, exitCode } = await node.ended(id, 60_000);

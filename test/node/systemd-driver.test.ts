@@ -70,7 +70,7 @@ describe('the systemd driver', { skip: reasonToSkip() }, () => {
 
   test('a container that ends, ends well or badly or for memory, leaves systemd no unit to remember', async () => {
     const pod = await node.runPod();
-    await node.runContainer(pod); // keeps the slice, as the kubelet does
+    await node.runContainer(pod); // keeps the pod's cgroup, as the kubelet does
     const ended = [
       await node.runContainer(pod, { script: 'true' }),
       await node.runContainer(pod, { script: 'exit 3' }),

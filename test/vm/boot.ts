@@ -29,6 +29,8 @@ export interface VmResult {
   readonly exitCode: number | undefined;
   /** Why there is no exit code: the deadline, the abort, or a machine that did not boot, with the end of its console. */
   readonly trouble: string | undefined;
+  /** True when that was a deadline: the machine is too slow, or something in it hangs. */
+  readonly late: boolean;
   /** Name and text of those that the command made. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -54,7 +56,7 @@ async function boot(command: VmCommand, processor: readonly string[], bootMs: nu
   try {
     await writeFile(path.join(control, 'command.sh'), command.script);
     await writeFile(path.join(control, 'checkout'), command.checkout);
-    const ended = await runQemu(command, [...processor, ...machine(command, control)], control, bootMs);
+    const { ended, late } = await runQemu(command, [...processor, ...machine(command, control)], control, bootMs);
     const started = existsSync(path.join(control, 'started'));
     const files = new Map<string, string>();
     for (const name of command.bring) {
@@ -62,9 +64,9 @@ async function boot(command: VmCommand, processor: readonly string[], bootMs: nu
       if (text !== undefined) files.set(name, text);
     }
     const exitCode = await textOf(path.join(control, 'exit-code'));
-    if (exitCode !== undefined) return { exitCode: Number(exitCode), trouble: undefined, files, started };
+    if (exitCode !== undefined) return { exitCode: Number(exitCode), trouble: undefined, late: false, files, started };
     const console = (await textOf(path.join(control, 'console')) ?? '').split('\n').slice(-25).join('\n');
-    return { exitCode: undefined, trouble: `${ended}; the end of its console:\n${console}`, files, started };
+    return { exitCode: undefined, trouble: `${ended}; the end of its console:\n${console}`, late, files, started };
   } finally {
     await rm(control, { recursive: true, force: true });
   }
@@ -87,10 +89,10 @@ function machine({ image, checkout }: VmCommand, control: string): string[] {
   ];
 }
 
-/** Runs qemu to its end, forced at a deadline; says how it ended. It dies with this process, however that ends. */
-async function runQemu({ deadlineMs, signal, onOutput }: VmCommand, args: readonly string[], control: string, bootMs: number): Promise<string> {
-  if (signal.aborted) return 'the machine was not started';
-  let ended = 'the machine ended by itself';
+/** Runs qemu to its end, forced at a deadline; says how it ended, and whether a deadline ended it. It dies with this process, however that ends. */
+async function runQemu({ deadlineMs, signal, onOutput }: VmCommand, args: readonly string[], control: string, bootMs: number): Promise<{ ended: string; late: boolean }> {
+  if (signal.aborted) return { ended: 'the machine was not started', late: false };
+  let [ended, late] = ['the machine ended by itself', false];
   // Its standard input stays open: closed, nothing that the machine writes would come out.
   const qemu = spawn('setpriv', ['--pdeathsig', 'KILL', 'qemu-system-x86_64', ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   const end = (why: string): void => {
@@ -98,9 +100,13 @@ async function runQemu({ deadlineMs, signal, onOutput }: VmCommand, args: readon
     qemu.kill('SIGKILL');
   };
   const interrupt = (): void => end('the machine was ended');
+  const endLate = (why: string): void => {
+    late = true;
+    end(why);
+  };
   const timers = [
-    setTimeout(() => end(`the command had not ended after ${deadlineMs / 1000} s`), deadlineMs),
-    setTimeout(() => existsSync(path.join(control, 'started')) || end(`the machine had not booted after ${bootMs / 1000} s`), bootMs),
+    setTimeout(() => endLate(`the command had not ended after ${deadlineMs / 1000} s`), deadlineMs),
+    setTimeout(() => existsSync(path.join(control, 'started')) || endLate(`the machine had not booted after ${bootMs / 1000} s`), bootMs),
   ];
   signal.addEventListener('abort', interrupt);
   let complaint = '';
@@ -110,12 +116,12 @@ async function runQemu({ deadlineMs, signal, onOutput }: VmCommand, args: readon
   try {
     await once(qemu, 'close');
   } catch (error) {
-    return `qemu cannot be started: ${(error as Error).message}`;
+    return { ended: `qemu cannot be started: ${(error as Error).message}`, late: false };
   } finally {
     timers.forEach((timer) => clearTimeout(timer));
     signal.removeEventListener('abort', interrupt);
   }
-  return complaint.trim() === '' ? ended : `${ended} (qemu: ${complaint.trim()})`;
+  return { ended: complaint.trim() === '' ? ended : `${ended} (qemu: ${complaint.trim()})`, late };
 }
 
 async function textOf(file: string): Promise<string | undefined> {

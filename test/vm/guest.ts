@@ -1,40 +1,58 @@
 /**
- * Inside the virtual machine: runs passes of test files as a tier does, looks what they left, and writes the counts for the
- * host. What its time does not suffice for is skipped.
+ * Inside the virtual machine: runs passes of test files as a tier does, looks what they left, and writes after each file how far it
+ * came. What its time does not suffice for is skipped by name: a slow machine is no failure.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { runFiles, type Counts } from '../../scripts/test-files.ts';
 import { beginOwnRun } from '../support/own-run.ts';
 import type { Pass } from './selection.ts';
+import { type Progress, skippedLine } from './progress.ts';
 
-const [countsFile, passes, seconds] = process.argv.slice(2);
-if (countsFile === undefined || passes === undefined || seconds === undefined) throw new Error('usage: guest.ts COUNTS-FILE PASSES-AS-JSON SECONDS');
+const [progressFile, passes, seconds] = process.argv.slice(2);
+if (progressFile === undefined || passes === undefined || seconds === undefined) throw new Error('usage: guest.ts PROGRESS-FILE PASSES-AS-JSON SECONDS');
 
-const until = performance.now() + Number(seconds) * 1000;
-const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const timeIsUp = AbortSignal.timeout(Number(seconds) * 1000);
+const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
+let files = 0;
 const print = (line: string): void => console.log(line);
 
-async function runPass({ runtime, cgroupDriver, files }: Pass): Promise<void> {
-  print(`  in the virtual machine: ${runtime}, cgroup driver ${cgroupDriver}`);
-  Object.assign(process.env, { RUNTIME: runtime, CGROUP_DRIVER: cgroupDriver });
-  for (const file of files) {
-    if (performance.now() > until) {
-      print(`skipped: ${file}: no time left; node test/vm/run.ts --runtime ${runtime} --cgroup-driver ${cgroupDriver} ${file} does it`);
-      total.skipped++;
-      continue;
-    }
-    const counts = await runFiles({ files: [file], concurrency: 1, signal: new AbortController().signal, print });
-    for (const kind of ['passed', 'failed', 'skipped'] as const) total[kind] += counts[kind];
+function tell(finished: boolean): void {
+  writeFileSync(progressFile!, JSON.stringify({ files, counts, finished } satisfies Progress));
+}
+
+function add(more: Counts): void {
+  for (const kind of ['passed', 'failed', 'skipped'] as const) counts[kind] += more[kind];
+}
+
+/** A file that is not at its end when the time is up counts as skipped, whatever it found until then. */
+async function runFile(pass: Pass, file: string): Promise<void> {
+  const lines: string[] = [];
+  const result = timeIsUp.aborted ? undefined : await runFiles({ files: [file], concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line) });
+  if (result !== undefined && !timeIsUp.aborted) {
+    lines.forEach(print);
+    return add(result);
   }
+  print(skippedLine(pass, file));
+  counts.skipped++;
 }
 
 const own = await beginOwnRun();
 process.env.NODE_COMPILE_CACHE = path.join(own.run.dir, 'compiled');
-for (const pass of JSON.parse(passes) as Pass[]) await runPass(pass);
-const left = await own.leftBehind();
-for (const thing of left) print(`left behind in the virtual machine: ${thing}`);
-total[left.length === 0 ? 'passed' : 'failed']++;
-await own.sweep();
-writeFileSync(countsFile, JSON.stringify(total));
+for (const pass of JSON.parse(passes) as Pass[]) {
+  print(`  in the virtual machine: ${pass.runtime}, cgroup driver ${pass.cgroupDriver}`);
+  Object.assign(process.env, { RUNTIME: pass.runtime, CGROUP_DRIVER: pass.cgroupDriver });
+  for (const file of pass.files) {
+    await runFile(pass, file);
+    files++;
+    tell(false);
+  }
+}
+// A file that was ended could not tidy up.
+if (!timeIsUp.aborted) {
+  const left = await own.leftBehind();
+  for (const thing of left) print(`left behind in the virtual machine: ${thing}`);
+  counts[left.length === 0 ? 'passed' : 'failed']++;
+}
+tell(true);
 process.exit(0);

@@ -6,6 +6,7 @@ import type { Counts } from '../../scripts/test-files.ts';
 import { memoryMiB, runInVm } from './boot.ts';
 import { debianSources } from './build-image.ts';
 import { ensureImage } from './image-cache.ts';
+import { cutShort, type Progress } from './progress.ts';
 import type { Pass } from './selection.ts';
 
 const programs = ['qemu-system-x86_64', 'mmdebstrap', 'mke2fs', 'dpkg-deb', 'xz', 'zstd', 'unshare', 'setpriv', 'flock', 'busybox'];
@@ -29,30 +30,42 @@ export function whyNoVm(): string | undefined {
 
 export interface VmTests {
   readonly passes: readonly Pass[];
-  /** For the tests; what has not begun by then is skipped. */
+  /** For the tests; what has not come to its end by then is skipped. */
   readonly seconds: number;
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
 }
 
-/** A file that began in time is let come to its end, and the machine has to boot first. */
-const graceMs = 4 * 60_000;
+/** For what keeps no time inside: booting, ending, and a machine that comes to nothing. */
+const graceMs = 3 * 60_000;
 
-/** Runs them in one boot of the machine, prints their lines, and counts. A machine that fails is a failed test. */
+/** Runs them in one boot of the machine, prints their lines, and counts. A machine that fails is a failed test; one too slow skips them. */
 export async function runTestsInVm({ passes, seconds, signal, print }: VmTests): Promise<Counts> {
   const image = await ensureImage({ signal, print });
-  const words = ['node', 'test/vm/guest.ts', '/run/control/counts.json', JSON.stringify(passes), String(seconds)];
+  const words = ['node', 'test/vm/guest.ts', '/run/control/progress.json', JSON.stringify(passes), String(seconds)];
   const script = [
     `export PATH="$PWD/node_modules/.bin:$PATH" TEST_PATIENCE=${patience}`,
     `exec ${words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}`,
   ].join('\n');
   const lines = lineByLine(print);
-  const { trouble, files: brought } = await runInVm({ image, checkout: repository, script, deadlineMs: seconds * 1000 + graceMs, signal, onOutput: lines.add, bring: ['counts.json'] });
+  const { trouble, late, files: brought } = await runInVm({ image, checkout: repository, script, deadlineMs: seconds * 1000 + graceMs, signal, onOutput: lines.add, bring: ['progress.json'] });
   lines.end();
-  const counts = brought.get('counts.json');
-  if (counts !== undefined) return JSON.parse(counts) as Counts;
+  const progress = progressIn(brought.get('progress.json'));
+  if (progress.finished) return progress.counts;
   print(trouble ?? 'the tests ended without saying how many passed');
-  return { passed: 0, failed: 1, skipped: 0 };
+  if (!late) return { ...progress.counts, failed: progress.counts.failed + 1 };
+  const cut = cutShort(passes, progress);
+  cut.lines.forEach(print);
+  return cut.counts;
+}
+
+/** A machine that was ended may not have begun to tell, or only begun. */
+function progressIn(text: string | undefined): Progress {
+  try {
+    return JSON.parse(text ?? '') as Progress;
+  } catch {
+    return { files: 0, counts: { passed: 0, failed: 0, skipped: 0 }, finished: false };
+  }
 }
 
 function lineByLine(print: (line: string) => void): { add(text: string): void; end(): void } {
