@@ -24,6 +24,8 @@ export function filesOf(tier: TierName): string[] {
 
 export interface FileRun {
   readonly files: readonly string[];
+  /** Runs only the tests whose names match; without it all. */
+  readonly tests?: RegExp | undefined;
   /** How many files at once. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
@@ -36,7 +38,7 @@ type Report = { name: string; file?: string; line?: number; skip?: string | bool
 const fileTimeoutMs = 5 * 60_000 * patience;
 
 /** Runs the files to their end and counts their tests. A test that is cancelled, by the signal too, counts as failed. */
-export async function runFiles({ files, concurrency, signal, print }: FileRun): Promise<Counts> {
+export async function runFiles({ files, tests, concurrency, signal, print }: FileRun): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   if (files.length === 0) return counts;
   const story = new Map<string, string[]>();
@@ -44,7 +46,7 @@ export async function runFiles({ files, concurrency, signal, print }: FileRun): 
     const key = file ?? '';
     story.set(key, [...(story.get(key) ?? []), text]);
   };
-  const stream = run({ files: files.map((file) => path.join(repository, file)), cwd: repository, concurrency, signal, timeout: fileTimeoutMs });
+  const stream = run({ files: files.map((file) => path.join(repository, file)), cwd: repository, concurrency, signal, timeout: fileTimeoutMs, ...(tests === undefined ? {} : { testNamePatterns: [tests] }) });
   stream.on('test:stdout', ({ file, message }) => tell(file, message));
   stream.on('test:stderr', ({ file, message }) => tell(file, message));
   stream.on('test:pass', (report: Report) => {

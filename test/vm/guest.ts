@@ -28,7 +28,8 @@ function add(more: Counts): void {
 /** A file that is not at its end when the time is up counts as skipped, whatever it found until then. */
 async function runFile(pass: Pass, file: string): Promise<void> {
   const lines: string[] = [];
-  const result = timeIsUp.aborted ? undefined : await runFiles({ files: [file], concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line) });
+  const tests = pass.tests === undefined ? undefined : new RegExp(pass.tests);
+  const result = timeIsUp.aborted ? undefined : await runFiles({ files: [file], tests, concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line) });
   if (result !== undefined && !timeIsUp.aborted) {
     lines.forEach(print);
     return add(result);

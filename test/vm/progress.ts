@@ -11,8 +11,9 @@ export interface Progress {
 }
 
 /** Names a file that there was no time for, and the command that runs it. */
-export function skippedLine({ runtime, cgroupDriver }: Pass, file: string): string {
-  return `skipped: ${file}: no time left; node test/vm/run.ts --runtime ${runtime} --cgroup-driver ${cgroupDriver} ${file} does it`;
+export function skippedLine({ runtime, cgroupDriver, tests }: Pass, file: string): string {
+  const chosen = tests === undefined ? '' : ` --tests '${tests}'`;
+  return `skipped: ${file}: no time left; node test/vm/run.ts --runtime ${runtime} --cgroup-driver ${cgroupDriver}${chosen} ${file} does it`;
 }
 
 /** The counts of a run that was ended before its own end, with a line for each file that it did not come to. */

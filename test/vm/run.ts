@@ -1,7 +1,7 @@
 /**
  * Runs something in the tests' virtual machine by hand (root):
  *
- *   node test/vm/run.ts [--runtime runc] [--cgroup-driver cgroupfs] test/node/stats.test.ts …
+ *   node test/vm/run.ts [--runtime runc] [--cgroup-driver cgroupfs] [--tests 'part of a name'] test/node/stats.test.ts …
  *   node test/vm/run.ts --command 'systemctl status; cat /proc/self/cgroup'
  */
 import path from 'node:path';
@@ -12,7 +12,13 @@ import { runTestsInVm, whyNoVm } from './vm-tier.ts';
 
 const { values, positionals: files } = parseArgs({
   allowPositionals: true,
-  options: { runtime: { type: 'string', default: 'crun' }, 'cgroup-driver': { type: 'string', default: 'systemd' }, command: { type: 'string' }, minutes: { type: 'string', default: '10' } },
+  options: {
+    runtime: { type: 'string', default: 'crun' },
+    'cgroup-driver': { type: 'string', default: 'systemd' },
+    tests: { type: 'string' },
+    command: { type: 'string' },
+    minutes: { type: 'string', default: '10' },
+  },
 });
 const interrupted = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.abort());
@@ -28,7 +34,7 @@ if (values.command !== undefined) {
   if (trouble !== undefined) console.error(trouble);
   process.exitCode = exitCode ?? 1;
 } else {
-  const passes = [{ runtime: values.runtime, cgroupDriver: values['cgroup-driver'], files }];
+  const passes = [{ runtime: values.runtime, cgroupDriver: values['cgroup-driver'], files, ...(values.tests === undefined ? {} : { tests: values.tests }) }];
   const counts = await runTestsInVm({ passes, seconds: deadlineMs / 1000, signal, print });
   print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   process.exitCode = counts.failed === 0 ? 0 : 1;
