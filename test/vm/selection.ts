@@ -20,7 +20,7 @@ export const selection: readonly Pass[] = [
   { ...crun, files: ['test/node/systemd-driver.test.ts'] },
   { ...crun, files: ['test/node/container-privilege.test.ts'], tests: 'AppArmor|nothing is left' },
   { ...crun, files: ['test/node/resources.test.ts'], tests: 'is made with hold|more memory than|unified|halfway|any limit' },
-  { ...runc, files: ['test/node/systemd-driver.test.ts'] },
+  { ...runc, files: ['test/node/systemd-driver.test.ts'], tests: 'memory limit holds|in its scope|leaves systemd no unit|nothing is left' },
   { ...runc, files: ['test/node/container-privilege.test.ts'], tests: 'AppArmor: the built-in profile confines|a profile of the node is applied by name' },
   { ...runc, files: ['test/node/resources.test.ts'], tests: 'is made with hold|halfway' },
   { ...crun, files: ['test/node/stats.test.ts'], tests: 'is counted, for it|memory and processes' },
