@@ -42,8 +42,7 @@ export async function runInVm(command: VmCommand): Promise<VmResult> {
     if (result.exitCode !== undefined || result.started || command.signal.aborted) return result;
     command.onOutput('the machine does not boot with KVM: emulating it\n');
   }
-  // Without pku: where there are protection keys V8 guards its code with them, which is slow to emulate and at times aborts node.
-  return boot(command, ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,la57=off,pku=off'], bootDeadlineMs);
+  return boot(command, ['-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max,la57=off'], bootDeadlineMs);
 }
 
 /** There is a /dev/kvm that starts and never boots: on a processor that does not show its virtualization. */
