@@ -25,25 +25,30 @@ function add(more: Counts): void {
   for (const kind of ['passed', 'failed', 'skipped'] as const) counts[kind] += more[kind];
 }
 
-/** Emulated, node itself aborts now and then while it starts ("Check failed: it->second.Size() > offset"), in no test. */
+/** Emulated, node itself aborts now and then while it starts ("Check failed: it->second.Size() > offset"), before any test: seen in 3 of some 25 starts. */
 const nodeAborted = /# Fatal error in [^]*V8_Fatal/;
+const mostStarts = 3;
 
 /** A file that is not at its end when the time is up counts as skipped, whatever it found until then. */
 async function runFile(pass: Pass, file: string): Promise<void> {
-  let lines: string[] = [];
-  const tests = pass.tests === undefined ? undefined : new RegExp(pass.tests);
-  const run = (): Promise<Counts> => runFiles({ files: [file], tests, concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line) });
-  let result = timeIsUp.aborted ? undefined : await run();
-  if (result?.passed === 0 && result.failed === 1 && nodeAborted.test(lines.join('\n'))) {
+  for (let start = 1; !timeIsUp.aborted; start++) {
+    const lines: string[] = [];
+    const tests = pass.tests === undefined ? undefined : new RegExp(pass.tests);
+    const result = await runFiles({ files: [file], tests, concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line) });
+    if (timeIsUp.aborted) break;
+    const aborted = result.passed === 0 && result.failed === 1 && nodeAborted.test(lines.join('\n'));
+    if (!aborted) {
+      lines.forEach(print);
+      return add(result);
+    }
+    if (start === mostStarts) return skip(`  skipped: ${file}: node aborted ${start} times before its first test, as it does when emulated`);
     print(`  once more, as node aborted before the first test: ${file}`);
-    lines = [];
-    result = await run();
   }
-  if (result !== undefined && !timeIsUp.aborted) {
-    lines.forEach(print);
-    return add(result);
-  }
-  print(skippedLine(pass, file));
+  skip(skippedLine(pass, file));
+}
+
+function skip(line: string): void {
+  print(line);
   counts.skipped++;
 }
 
