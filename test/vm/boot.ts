@@ -31,6 +31,8 @@ export interface VmResult {
   readonly trouble: string | undefined;
   /** True when that was a deadline: the machine is too slow, or something in it hangs. */
   readonly late: boolean;
+  /** False when the machine did not come so far as to begin the command. */
+  readonly started: boolean;
   /** Name and text of those that the command made. */
   readonly files: ReadonlyMap<string, string>;
 }
@@ -50,7 +52,7 @@ function hardwareHelps(): boolean {
   return existsSync('/dev/kvm') && /^flags\s.*\b(vmx|svm)\b/m.test(readFileSync('/proc/cpuinfo', 'utf8'));
 }
 
-async function boot(command: VmCommand, processor: readonly string[], bootMs: number): Promise<VmResult & { started: boolean }> {
+async function boot(command: VmCommand, processor: readonly string[], bootMs: number): Promise<VmResult> {
   const control = await mkdtemp(path.join(os.tmpdir(), 'vm-'));
   try {
     await writeFile(path.join(control, 'command.sh'), command.script);

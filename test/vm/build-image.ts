@@ -38,6 +38,11 @@ export function debianSources(): AptSources | undefined {
   return suite === undefined ? undefined : { suite, lines: [...found.values()] };
 }
 
+/** The machine's sources of packages do not answer, or lack some: nothing that a test could be blamed for. */
+export class PackagesUnavailable extends Error {
+  override readonly name = 'PackagesUnavailable';
+}
+
 /** Builds into the folder, which has to exist and be empty; about 40 s. What it needs meanwhile is gone at its end. */
 export async function buildImage(folder: string, sources: AptSources, signal: AbortSignal): Promise<void> {
   const work = path.join(folder, 'work');
@@ -45,7 +50,9 @@ export async function buildImage(folder: string, sources: AptSources, signal: Ab
   await mkdir(work);
   const run = (file: string, ...args: string[]): Promise<string> => runAlone([file, ...args], signal);
 
-  await installPackages(root, sources, run);
+  await installPackages(root, sources, run).catch((cause: unknown) => {
+    throw signal.aborted ? cause : new PackagesUnavailable(`its packages cannot be installed: ${(cause as Error).message}`, { cause });
+  });
   const { modules, version } = await installKernel(root, path.join(work, 'kernel'), imageIn(folder).kernel, run);
   await configure(root);
   await packInitialRamDisk({ root, modules, version, folder: path.join(work, 'initrd'), file: imageIn(folder).initialRamDisk }, run);

@@ -39,7 +39,7 @@ export interface VmTests {
 /** For what keeps no time inside: booting, ending, and a machine that comes to nothing. */
 const graceMs = 3 * 60_000;
 
-/** Runs them in one boot of the machine, prints their lines, and counts. A machine that fails is a failed test; one too slow skips them. */
+/** Runs them in one boot of the machine, prints their lines, and counts. A machine that fails once it has booted is a failed test; one that does not boot, or is too slow, skips them. */
 export async function runTestsInVm({ passes, seconds, signal, print }: VmTests): Promise<Counts> {
   const image = await ensureImage({ signal, print });
   const words = ['node', 'test/vm/guest.ts', '/run/control/progress.json', JSON.stringify(passes), String(seconds)];
@@ -48,12 +48,13 @@ export async function runTestsInVm({ passes, seconds, signal, print }: VmTests):
     `exec ${words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')}`,
   ].join('\n');
   const lines = lineByLine(print);
-  const { trouble, late, files: brought } = await runInVm({ image, checkout: repository, script, deadlineMs: seconds * 1000 + graceMs, signal, onOutput: lines.add, bring: ['progress.json'] });
+  const { trouble, late, started, files: brought } = await runInVm({ image, checkout: repository, script, deadlineMs: seconds * 1000 + graceMs, signal, onOutput: lines.add, bring: ['progress.json'] });
   lines.end();
   const progress = progressIn(brought.get('progress.json'));
   if (progress.finished) return progress.counts;
   print(trouble ?? 'the tests ended without saying how many passed');
-  if (!late) return { ...progress.counts, failed: progress.counts.failed + 1 };
+  // What does not even boot says nothing about Gantry: this computer cannot run it.
+  if (!late && (started || signal.aborted)) return { ...progress.counts, failed: progress.counts.failed + 1 };
   const cut = cutShort(passes, progress);
   cut.lines.forEach(print);
   return cut.counts;
