@@ -31,13 +31,8 @@ export function openBeneath(root: string, path: string, flags: number, mode = 0)
  * device could do anything) is failed-precondition, and it is never opened: its type is read from an O_PATH handle first.
  */
 export function openFileBeneath(root: string, path: string): number | undefined {
-  let handle: number;
-  try {
-    handle = openBeneath(root, path, O_PATH);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  const handle = handleBeneath(root, path);
+  if (handle === undefined) return undefined;
   try {
     if (!fstatSync(handle).isFile()) throw failure('failed-precondition', { act: 'read', object: path, why: 'it is not a regular file' });
     return openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | O_CLOEXEC);
@@ -51,17 +46,22 @@ export function openFileBeneath(root: string, path: string): number | undefined 
  * nothing. The path holds for as long as nobody changes the tree. Nothing is opened. Fails with the errno's code (`ELOOP`, …).
  */
 export function findBeneath(root: string, path: string): { readonly path: string; readonly stats: Stats } | undefined {
-  let handle: number;
-  try {
-    handle = openBeneath(root, path, O_PATH);
-  } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
-    throw error;
-  }
+  const handle = handleBeneath(root, path);
+  if (handle === undefined) return undefined;
   try {
     return { path: readlinkSync(`/proc/self/fd/${handle}`), stats: fstatSync(handle) };
   } finally {
     closeSync(handle);
+  }
+}
+
+/** Names what is there without opening it; undefined when there is nothing. */
+function handleBeneath(root: string, path: string): number | undefined {
+  try {
+    return openBeneath(root, path, O_PATH);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return undefined;
+    throw error;
   }
 }
 

@@ -7,32 +7,19 @@ import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { Capability, Device, Mount, MountPropagation, SecurityProfile, SecurityProfile_ProfileType } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
+import { hostVolumes } from '../support/host-volumes.ts';
 import { busyboxImage, pushImage } from '../support/image.ts';
 import { assertFails, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
+import { onHost } from '../support/on-host.ts';
 
 const node = await startWorkload();
 after(() => node.stop());
 const pod = await node.runPod();
-const shared = path.join(node.daemon.paths.dir, 'volumes');
-mkdirSync(shared);
+const { root: shared, make: volume } = hostVolumes(node.daemon.paths.dir);
 
 const env = (variables: Record<string, string>) => Object.entries(variables).map(([key, value]) => ({ key, value: Buffer.from(value) }));
 const mount = (fields: Partial<Mount>) => ({ mounts: [message(Mount, fields)] });
-
-/** A folder of the node's to mount, with a file in it. */
-function volume(name: string): string {
-  const folder = path.join(shared, name);
-  mkdirSync(folder, { mode: 0o777 });
-  writeFileSync(path.join(folder, 'file'), `${name}\n`);
-  return folder;
-}
-
-function host(...command: string[]): void {
-  const [file = '', ...args] = command;
-  const { status: code, stderr } = spawnSync(file, args, { encoding: 'utf8' });
-  assert.equal(code, 0, `${command.join(' ')}: ${stderr}`);
-}
 
 test('without stdin a process reads nothing, and has no other open files of ours', async () => {
   const id = await node.runContainer(pod);
@@ -124,8 +111,8 @@ test('a volume whose path on the node is a symlink is what it points to', async 
 
 test('mounts made on the node later appear in the container only where propagation says so; those it makes itself come out only with Bidirectional', async (t) => {
   const hostPath = volume('propagating');
-  host('mount', '--bind', hostPath, hostPath);
-  host('mount', '--make-rshared', hostPath);
+  onHost('mount', '--bind', hostPath, hostPath);
+  onHost('mount', '--make-rshared', hostPath);
   t.after(() => spawnSync('umount', ['-R', '-l', hostPath]));
   for (const name of ['late', 'own']) mkdirSync(path.join(hostPath, name));
   const running = (propagation: MountPropagation) => node.runContainer(pod, {
@@ -133,7 +120,7 @@ test('mounts made on the node later appear in the container only where propagati
   });
   const [apart, slave, both] = [await running(MountPropagation.PROPAGATION_PRIVATE), await running(MountPropagation.PROPAGATION_HOST_TO_CONTAINER), await running(MountPropagation.PROPAGATION_BIDIRECTIONAL)];
 
-  host('mount', '-t', 'tmpfs', 'none', path.join(hostPath, 'late'));
+  onHost('mount', '-t', 'tmpfs', 'none', path.join(hostPath, 'late'));
   writeFileSync(path.join(hostPath, 'late/seen'), '');
 
   assert.equal(await node.sh(apart, 'ls /data/late'), '');

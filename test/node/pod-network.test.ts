@@ -9,6 +9,7 @@ import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { NamespaceMode, PodSandboxState, PortMapping, Protocol } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
+import { onHost } from '../support/on-host.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
@@ -18,13 +19,6 @@ const { network, paths } = node.daemon;
 
 const leases = (): string[] => readdirSync(path.join(paths.dir, 'ipam', network.name)).filter((name) => /^[0-9a-f]+[.:]/.test(name));
 const inSubnet = new RegExp(`^${network.subnet.replace('.0/24', '').replaceAll('.', '\\.')}\\.\\d+$`);
-
-/** Runs a program of the node's that must succeed. */
-function host(file: string, ...args: string[]): string {
-  const { status: code, stdout, stderr } = spawnSync(file, args, { encoding: 'utf8', timeout: 10_000 });
-  assert.equal(code, 0, `${file} ${args.join(' ')}: ${stderr}`);
-  return stdout;
-}
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -54,7 +48,7 @@ test('pods reach each other, the node, and are reached from it', async () => {
   const address = await node.addressOf(server);
 
   const fromPod = await eventually(() => node.sh(asking, `nc -w 2 ${address} 80 < /dev/null`));
-  const fromNode = await eventually(() => host('busybox', 'nc', '-w', '2', address, '80'));
+  const fromNode = await eventually(() => onHost('busybox', 'nc', '-w', '2', address, '80'));
 
   assert.equal(fromPod, 'hello');
   assert.equal(fromNode, 'hello\n');
@@ -80,8 +74,8 @@ test("a host port leads to the pod from the node's address, from another pod and
   const nodeAddress = network.subnet.replace('.0/24', '.1');
 
   assert.equal(await eventually(() => node.sh(other, `nc -w 2 ${nodeAddress} ${hostPort} < /dev/null`)), 'mapped');
-  assert.equal(await eventually(() => host('busybox', 'nc', '-w', '2', nodeAddress, String(hostPort))), 'mapped\n');
-  assert.equal(await eventually(() => host('busybox', 'nc', '-w', '2', '127.0.0.1', String(hostPort))), 'mapped\n');
+  assert.equal(await eventually(() => onHost('busybox', 'nc', '-w', '2', nodeAddress, String(hostPort))), 'mapped\n');
+  assert.equal(await eventually(() => onHost('busybox', 'nc', '-w', '2', '127.0.0.1', String(hostPort))), 'mapped\n');
 
   await node.removePod(pod);
 

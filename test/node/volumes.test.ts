@@ -1,7 +1,7 @@
 /** Volumes as a container finds them: host paths of every sort, propagation, read-only all the way down, mount options, images, VOLUMEs. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { after, test } from 'node:test';
@@ -9,16 +9,17 @@ import type { TestContext } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { ImageSpec, Mount, MountPropagation } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
+import { hostVolumes } from '../support/host-volumes.ts';
 import { busyboxImage, makeImage, pushImage } from '../support/image.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 import type { WorkloadContainer } from '../support/workload.ts';
 import { assertNoTraces, assertRemovalLeavesNothing, tracesOf } from '../support/workload-traces.ts';
+import { onHost } from '../support/on-host.ts';
 
 const node = await startWorkload();
 after(() => node.stop());
 const pod = await node.runPod();
-const shared = path.join(realpathSync(node.daemon.paths.dir), 'volumes');
-mkdirSync(shared);
+const { root: shared, make: volume } = hostVolumes(node.daemon.paths.dir);
 
 const dataImage = makeImage({
   layers: [
@@ -47,25 +48,11 @@ await node.pull(declaringName);
 const { PROPAGATION_BIDIRECTIONAL: bidirectional, PROPAGATION_HOST_TO_CONTAINER: hostToContainer } = MountPropagation;
 const volumes = (...mounts: Partial<Mount>[]): WorkloadContainer => ({ config: { mounts: mounts.map((fields) => message(Mount, { containerPath: '/data', ...fields })) } });
 
-/** A folder of the node's to mount, with a file in it. */
-function volume(name: string): string {
-  const folder = path.join(shared, name);
-  mkdirSync(folder, { mode: 0o777 });
-  writeFileSync(path.join(folder, 'file'), `${name}\n`);
-  return folder;
-}
-
-function host(...command: string[]): void {
-  const [file = '', ...args] = command;
-  const { status: code, stderr } = spawnSync(file, args, { encoding: 'utf8' });
-  assert.equal(code, 0, `${command.join(' ')}: ${stderr}`);
-}
-
 /** A folder that is a mount of its own, taken away after the test. */
 function mountedVolume(t: TestContext, name: string, ...how: string[]): string {
   const folder = path.join(shared, name);
   mkdirSync(folder);
-  host('mount', ...(how.length === 0 ? ['--bind', folder] : how), folder);
+  onHost('mount', ...(how.length === 0 ? ['--bind', folder] : how), folder);
   t.after(() => spawnSync('umount', ['-R', '-l', folder]));
   return folder;
 }
@@ -126,17 +113,17 @@ test('a host path that is not there is refused, or made as a directory where the
 
 test('propagation is refused where the mount on the node does not take part', async (t) => {
   const hostPath = mountedVolume(t, 'propagation');
-  host('mount', '--make-private', hostPath);
+  onHost('mount', '--make-private', hostPath);
   mkdirSync(path.join(hostPath, 'sub'));
   const wanting = (propagation: MountPropagation) => volumes({ hostPath: path.join(hostPath, 'sub'), propagation });
 
   await assertRefused(wanting(hostToContainer), status.FAILED_PRECONDITION, /config\.mounts\[0\]\.propagation: \S+\/sub has to be on a shared or slave mount, but \S+\/propagation is private on this node: mount --make-rshared \S+\/propagation$/);
   await assertRefused(wanting(bidirectional), status.FAILED_PRECONDITION, /\S+\/sub has to be on a shared mount, but \S+\/propagation is private/);
 
-  host('mount', '--make-shared', hostPath);
+  onHost('mount', '--make-shared', hostPath);
   await node.createContainer(pod, wanting(bidirectional));
   const slave = mountedVolume(t, 'slave', '--bind', hostPath);
-  host('mount', '--make-slave', slave);
+  onHost('mount', '--make-slave', slave);
   await node.createContainer(pod, volumes({ hostPath: slave, propagation: hostToContainer }));
   await assertRefused(volumes({ hostPath: slave, propagation: bidirectional }), status.FAILED_PRECONDITION, /\S+\/slave is a slave on this node/);
 });
@@ -171,7 +158,7 @@ test('noexec, nodev and nosuid hold, alone and with every sort of read-only, on 
     const hostPath = memory ? mountedVolume(t, 'options-memory', '-t', 'tmpfs', 'none') : mountedVolume(t, 'options-disk');
     copyFileSync('/bin/busybox', path.join(hostPath, 'busybox'));
     chmodSync(path.join(hostPath, 'busybox'), 0o4755);
-    host('mknod', '-m', '666', path.join(hostPath, 'null'), 'c', '1', '3');
+    onHost('mknod', '-m', '666', path.join(hostPath, 'null'), 'c', '1', '3');
     const script = `/data/busybox true 2>/dev/null && echo runs || echo noexec
       cat /data/null 2>/dev/null && echo opens || echo nodev
       case "$(/data/busybox su -c true 2>&1 < /dev/null)" in *"must be suid"*) echo nosuid;; *"ermission denied"*) ;; *) echo gains; esac

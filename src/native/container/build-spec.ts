@@ -1,3 +1,4 @@
+import type { ContainerEdits, StagedHook } from '../../base/container-edits.ts';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { failure, GantryError, hasCode } from '../../base/errors.ts';
@@ -5,10 +6,8 @@ import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
 import { inTime } from '../../host/in-time.ts';
-import type { StagedHook } from '../../part/hooks/hook-folders.ts';
 import { requestedDevices } from '../../part/cdi/requested-devices.ts';
 import { buildContainerSpec } from '../../part/spec/build-container-spec.ts';
-import type { ContainerEdits } from '../../part/spec/container-edits.ts';
 import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
 import { resolveUser } from '../../part/spec/resolve-user.ts';

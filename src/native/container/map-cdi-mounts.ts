@@ -1,7 +1,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { during, isKind } from '../../base/errors.ts';
 import { checkIdmappable } from '../../host/idmapped-mount.ts';
-import type { ContainerEdits, EditedMount } from '../../part/spec/container-edits.ts';
+import type { ContainerEdits, EditedMount } from '../../base/container-edits.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { PodPlace } from './pod-place.ts';
 

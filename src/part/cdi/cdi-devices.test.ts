@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
 import { CdiDevices } from './cdi-devices.ts';
-import type { ContainerEdits } from './container-edits.ts';
+import type { ContainerEdits } from '../../base/container-edits.ts';
 
 let scratch = '';
 let low = '';

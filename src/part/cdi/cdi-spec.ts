@@ -1,4 +1,5 @@
 /** A CDI spec file as its schema has it (spec 0.3.0 to 1.1.0), checked. */
+import type { EditedMount, StagedHook } from '../../base/container-edits.ts';
 
 export interface CdiSpec {
   /** `vendor.com/class`. */
@@ -13,8 +14,8 @@ export interface CdiEdits {
   readonly env: readonly string[];
   readonly deviceNodes: readonly CdiDeviceNode[];
   readonly netDevices: readonly string[];
-  readonly mounts: readonly CdiMount[];
-  readonly hooks: readonly CdiHook[];
+  readonly mounts: readonly EditedMount[];
+  readonly hooks: readonly StagedHook[];
   readonly additionalGids: readonly number[];
   readonly intelRdt: CdiIntelRdt | undefined;
 }
@@ -31,25 +32,6 @@ export interface CdiDeviceNode {
   readonly permissions: string;
   readonly uid: number | undefined;
   readonly gid: number | undefined;
-}
-
-export interface CdiMount {
-  readonly hostPath: string;
-  readonly containerPath: string;
-  readonly type: string;
-  readonly options: readonly string[];
-}
-
-export const hookStages = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const;
-export type HookStage = (typeof hookStages)[number];
-
-export interface CdiHook {
-  readonly stage: HookStage;
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly env: readonly string[];
-  /** Seconds. */
-  readonly timeout: number | undefined;
 }
 
 export interface CdiIntelRdt {

@@ -1,7 +1,8 @@
 import { posix } from 'node:path';
 import { ForeignValue } from '../../base/foreign-value.ts';
-import { hookStages } from './cdi-spec.ts';
-import type { CdiDeviceNode, CdiEdits, CdiHook, CdiIntelRdt, CdiMount, CdiSpec } from './cdi-spec.ts';
+import { hookStages } from '../../base/container-edits.ts';
+import type { EditedMount, StagedHook } from '../../base/container-edits.ts';
+import type { CdiDeviceNode, CdiEdits, CdiIntelRdt, CdiSpec } from './cdi-spec.ts';
 import { isDeviceName, isKind } from './device-name.ts';
 
 const versions = ['0.3.0', '0.4.0', '0.5.0', '0.6.0', '0.7.0', '0.8.0', '1.0.0', '1.1.0'] as const;
@@ -127,7 +128,7 @@ function parseNetDevice(value: ForeignValue, since: Since): string {
   return device.get('hostInterfaceName').text();
 }
 
-function parseMount(value: ForeignValue, since: Since): CdiMount {
+function parseMount(value: ForeignValue, since: Since): EditedMount {
   const mount = value.members(['hostPath', 'containerPath', 'options', 'type']);
   const type = mount.get('type').textOr('');
   if (type !== '') since('0.4.0', mount.get('type'));
@@ -139,7 +140,7 @@ function parseMount(value: ForeignValue, since: Since): CdiMount {
   return { hostPath, containerPath, type, options: mount.get('options').texts() };
 }
 
-function parseHook(value: ForeignValue): CdiHook {
+function parseHook(value: ForeignValue): StagedHook {
   const hook = value.members(['hookName', 'path', 'args', 'env', 'timeout']);
   const stage = hookStages.find((known) => known === hook.get('hookName').text());
   if (stage === undefined) throw hook.get('hookName').wants(`one of ${hookStages.join(', ')}`);

@@ -1,7 +1,6 @@
+import type { HookStage, StagedHook } from '../../base/container-edits.ts';
 import { ForeignValue } from '../../base/foreign-value.ts';
 import { compilePattern } from './pattern.ts';
-
-export type HookStage = 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
 
 /** One hook configuration file, schema 1.0.0. */
 export interface HookFile {
@@ -10,13 +9,7 @@ export interface HookFile {
   readonly stages: readonly HookStage[];
 }
 
-export interface HookProgram {
-  readonly path: string;
-  readonly args: readonly string[];
-  readonly env: readonly string[];
-  /** Seconds. */
-  readonly timeout: number | undefined;
-}
+export type HookProgram = Omit<StagedHook, 'stage'>;
 
 /** Those that are set must all hold, and one must be. */
 export interface HookConditions {

@@ -3,13 +3,14 @@
  * (oci-hooks(5), schema 1.0.0, which Podman and CRI-O read too).
  */
 import { access, constants } from 'node:fs/promises';
+import type { StagedHook } from '../../base/container-edits.ts';
 import { failure, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { inTime } from '../../host/in-time.ts';
 import { ParsedFiles } from '../../host/parsed-files.ts';
 import type { ParsedFile } from '../../host/parsed-files.ts';
 import { parseHookFile } from './hook-file.ts';
-import type { HookConditions, HookFile, HookProgram, HookStage } from './hook-file.ts';
+import type { HookConditions, HookFile } from './hook-file.ts';
 import { matches } from './pattern.ts';
 
 /** What hooks choose containers by. */
@@ -19,10 +20,6 @@ export interface HookSubject {
   /** The container's and the pod's. */
   readonly annotations: Readonly<Record<string, string>>;
   readonly hasBindMounts: boolean;
-}
-
-export interface StagedHook extends HookProgram {
-  readonly stage: HookStage;
 }
 
 export interface HooksReport {

@@ -1,6 +1,6 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
-import type { ContainerEdits } from './container-edits.ts';
+import type { ContainerEdits } from '../../base/container-edits.ts';
 import type { HostFacts } from './host-facts.ts';
 import type { OciBlockIo } from './oci-spec.ts';
 import type { ImageConfig } from './image-config.ts';

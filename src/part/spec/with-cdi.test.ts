@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Ajv } from 'ajv';
 import { NamespaceMode } from '../../gen/cri.ts';
 import { buildContainerSpec } from './build-container-spec.ts';
-import type { ContainerEdits, EditedDevice } from './container-edits.ts';
+import type { ContainerEdits, EditedDevice } from '../../base/container-edits.ts';
 import { encodeSpec } from './encode-spec.ts';
 import { exampleInput } from './example-input.fake.ts';
 import type { Changes } from './example-input.fake.ts';

@@ -1,5 +1,5 @@
 import type { SpecStep } from './build-container-spec.ts';
-import type { ContainerEdits, EditedDevice, EditedMount } from './container-edits.ts';
+import type { ContainerEdits, EditedDevice, EditedMount } from '../../base/container-edits.ts';
 import type { OciDevice, OciDeviceRule, OciMount, OciSpec } from './oci-spec.ts';
 import type { Identity } from './resolve-user.ts';
 import { parentsFirst } from './with-container-mounts.ts';

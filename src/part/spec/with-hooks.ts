@@ -1,4 +1,4 @@
-import type { StagedHook } from './container-edits.ts';
+import type { StagedHook } from '../../base/container-edits.ts';
 import type { OciHook, OciHooks, OciSpec } from './oci-spec.ts';
 
 /** Adds OCI hooks, each after those that its stage has already. */

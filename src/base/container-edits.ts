@@ -1,6 +1,4 @@
-import type { OciMount } from './oci-spec.ts';
-
-/** What a CDI device changes in a container (CDI specification, containerEdits), complete: nothing has to be looked up. */
+/** What a CDI device changes in a container (CDI specification, containerEdits), complete: nothing has to be looked up. Who reads the CDI files and who builds the OCI spec meet in it. */
 export interface ContainerEdits {
   readonly env: readonly string[];
   readonly devices: readonly EditedDevice[];
@@ -29,15 +27,18 @@ export interface EditedMount {
   readonly hostPath: string;
   readonly containerPath: string;
   /** Empty: a bind mount. */
-  readonly type: OciMount['type'];
+  readonly type: string;
   readonly options: readonly string[];
   /** Shown with the owners that the pod's user namespace gives to those on the disk. */
   readonly mapped?: boolean;
 }
 
-/** A program that the OCI runtime runs at a stage of the container's life. */
+/** The stages of a container's life at which an OCI runtime runs hooks (OCI runtime spec, Hooks). */
+export const hookStages = ['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'] as const;
+export type HookStage = (typeof hookStages)[number];
+
 export interface StagedHook {
-  readonly stage: 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer' | 'poststart' | 'poststop';
+  readonly stage: HookStage;
   readonly path: string;
   readonly args: readonly string[];
   readonly env: readonly string[];

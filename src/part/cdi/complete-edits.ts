@@ -1,30 +1,9 @@
 import { lstat } from 'node:fs/promises';
+import type { ContainerEdits, EditedDevice } from '../../base/container-edits.ts';
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import { deviceOf } from '../../host/device-node.ts';
 import { inTime } from '../../host/in-time.ts';
-import type { CdiDeviceNode, CdiEdits, CdiHook, CdiMount } from './cdi-spec.ts';
-
-/** Edits as they go into an OCI spec: complete, with nothing left to look up. */
-export interface ContainerEdits {
-  readonly env: readonly string[];
-  readonly devices: readonly EditedDevice[];
-  readonly mounts: readonly CdiMount[];
-  readonly hooks: readonly CdiHook[];
-  readonly additionalGids: readonly number[];
-  readonly intelRdt: { readonly closID: string; readonly l3CacheSchema: string; readonly memBwSchema: string } | undefined;
-}
-
-export interface EditedDevice {
-  readonly path: string;
-  readonly type: 'b' | 'c' | 'p';
-  readonly major: number;
-  readonly minor: number;
-  readonly mode: number | undefined;
-  /** Undefined: the user of the container's process. */
-  readonly uid: number | undefined;
-  readonly gid: number | undefined;
-  readonly permissions: string;
-}
+import type { CdiDeviceNode, CdiEdits } from './cdi-spec.ts';
 
 /** Whose edits they are, for messages: the device (or the whole file) and the file. */
 export interface EditsOrigin {
