@@ -22,6 +22,8 @@ test('what is absent is empty, or its fallback', () => {
   assert.deepEqual(absent.members().names, []);
   assert.equal(absent.textOr('f'), 'f');
   assert.equal(absent.integerOr(undefined, 0, 1), undefined);
+  assert.equal(absent.flagOr(true), true);
+  assert.equal(absent.oneOf(['x', 'y']), 'x');
   assert.ok(inside({ x: null }, 'x').absent);
   assert.ok(inside({}, 'constructor').absent, 'what every object inherits is no member');
 });
@@ -34,6 +36,7 @@ test('what is of another kind is refused by its place', () => {
   assert.throws(() => inside({ a: 10 }, 'a').integerOr(0, 0, 9), { message: 'a: want a whole number from 0 to 9, found 10' });
   assert.throws(() => inside({ a: {} }, 'a').items(), { message: 'a: want a list, found an object' });
   assert.throws(() => inside({ a: ['x', []] }, 'a').texts(), { message: 'a[1]: want a text, found a list' });
+  assert.throws(() => inside({ a: 'z' }, 'a').oneOf(['x', 'y']), { message: 'a: want x or y, found "z"' });
   assert.throws(() => new ForeignValue([]).members(), { message: 'the document: want an object, found a list' });
   assert.throws(() => inside({}, 'a').text(), { message: 'a: want a text, found nothing' });
 });

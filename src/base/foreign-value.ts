@@ -17,6 +17,10 @@ export class ForeignValue {
     return this.#value === undefined || this.#value === null;
   }
 
+  get isList(): boolean {
+    return Array.isArray(this.#value);
+  }
+
   /** The members of an object; absent is an object without any. With `known`, any other name is refused. */
   members(known?: readonly string[]): { readonly names: readonly string[]; get(name: string): ForeignValue } {
     const value = this.absent ? {} : this.#value;
@@ -58,9 +62,21 @@ export class ForeignValue {
     return this.absent ? fallback : this.integer(least, most);
   }
 
+  /** One of the words, the first of them when absent. */
+  oneOf<T extends string>(words: readonly [T, ...T[]]): T {
+    if (this.absent) return words[0];
+    const found = words.find((word) => word === this.#value);
+    if (found === undefined) throw this.wants(words.length === 1 ? words[0] : `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`);
+    return found;
+  }
+
   flag(): boolean {
     if (typeof this.#value !== 'boolean') throw this.wants('true or false');
     return this.#value;
+  }
+
+  flagOr(fallback: boolean): boolean {
+    return this.absent ? fallback : this.flag();
   }
 
   /** Makes (does not throw) the refusal of this value. */

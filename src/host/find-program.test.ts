@@ -11,7 +11,7 @@ test('a program is the first executable of its name in the search path', async (
   await writeFile(join(directory, 'tool'), '', { mode: 0o755 });
   await writeFile(join(directory, 'text'), '', { mode: 0o644 });
 
-  assert.equal(await findProgram('tool', `/nowhere:${directory}:/bin`), join(directory, 'tool'));
-  assert.equal(await findProgram('text', directory), undefined);
-  assert.equal(await findProgram('tool', '.:relative:'), undefined);
+  assert.equal(findProgram('tool', `/nowhere:${directory}:/bin`), join(directory, 'tool'));
+  assert.equal(findProgram('text', directory), undefined);
+  assert.equal(findProgram('tool', '.:relative:'), undefined);
 });

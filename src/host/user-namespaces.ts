@@ -14,7 +14,7 @@ import { makePinFiles, removeNamespaces, setUpNamespaces, sysctlFailure, sysctlN
 import type { NamespaceRequest, PinKind, PinnedNamespaces } from './namespaces.ts';
 import { run, spawn } from './spawn.ts';
 import type { Child } from './spawn.ts';
-import { systemProgram } from './system-program.ts';
+import { findProgram, systemPath } from './find-program.ts';
 
 /** One line of uid_map or gid_map, user_namespaces(7): `length` ids from `containerId` inside are those from `hostId` outside. */
 export interface IdRange {
@@ -131,7 +131,7 @@ function errnoIn(text: string): string | undefined {
 }
 
 function wantProgram(name: string): string {
-  const path = systemProgram(name);
+  const path = findProgram(name, systemPath);
   if (path === undefined) throw failure('failed-precondition', { act: 'make user namespace', why: `${name} (package ${name === 'unshare' || name === 'nsenter' ? 'util-linux' : 'coreutils'}) is not installed` });
   return path;
 }

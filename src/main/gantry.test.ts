@@ -126,7 +126,7 @@ test('registry explain refuses bad names and files in words, a wrong command lin
   const file = join(await temporaryFolder(t), 'registries.conf');
   await writeFile(file, '[[registry]]');
 
-  assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--registries-conf', file]), { code: 1, stdout: '', stderr: `gantry: read registries file ${file}: registry 1: wants a location\n` });
+  assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--registries-conf', file]), { code: 1, stdout: '', stderr: `gantry: read registries file ${file}: registry[0].location: want where the registry is, found nothing\n` });
   assert.match((await gantry(['registry', 'explain', 'BAD NAME'])).stderr, /^gantry: parse image reference "BAD NAME": /);
   assert.equal((await gantry(['registry'])).stderr, 'gantry: registry wants explain and an image\ntry: gantry help registry\n');
   assert.equal((await gantry(['registry', 'explian', 'x'])).stderr, 'gantry: unknown command registry explian: did you mean explain?\ntry: gantry help registry\n');

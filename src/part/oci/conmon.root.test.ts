@@ -4,12 +4,13 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
+import { findProgram } from '../../host/find-program.ts';
 import { bundleFiles } from './bundle.ts';
 import { conmonOf } from './conmon.ts';
 import { readExit } from './exit-watch.ts';
 import { OciRuntime } from './oci-runtime.ts';
 import { processAlive, readProcessStat } from './process-ref.ts';
-import { RuntimeBed, eventually, findProgram, logLines, missingForContainers, runtimesUnderTest } from './runtime-bed.fake.ts';
+import { RuntimeBed, eventually, logLines, missingForContainers, runtimesUnderTest } from './runtime-bed.fake.ts';
 
 for (const handler of runtimesUnderTest) {
   describe(handler, { skip: missingForContainers(handler) ?? false }, () => {

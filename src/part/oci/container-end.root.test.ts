@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
+import { findProgram } from '../../host/find-program.ts';
 import { ExitWatch, readExit, unknownExitCode } from './exit-watch.ts';
 import type { Exit } from './exit-watch.ts';
 import { wasOomKilled } from './oom-killed.ts';
 import { processAlive } from './process-ref.ts';
 import { reopenLog } from './reopen-log.ts';
-import { RuntimeBed, eventually, findProgram, logLines, missingForContainers, runtimesUnderTest } from './runtime-bed.fake.ts';
+import { RuntimeBed, eventually, logLines, missingForContainers, runtimesUnderTest } from './runtime-bed.fake.ts';
 import type { MadeContainer } from './runtime-bed.fake.ts';
 
 function watchExit(t: TestContext, bed: RuntimeBed, container: MadeContainer, known: { conmonExited: boolean }): { exit: Promise<Exit>; lost: Promise<void>; watch: ExitWatch } {

@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failure } from '../../base/errors.ts';
 import { run } from '../../host/spawn.ts';
-import { systemProgram } from '../../host/system-program.ts';
+import { findProgram, systemPath } from '../../host/find-program.ts';
 
 /**
  * The words to put in front of a `create` or `restore` command of crun; `controllersFile` is the unified hierarchy's
@@ -37,7 +37,7 @@ export function isShared(mountPoint: string, mountInfo = readFileSync('/proc/sel
 }
 
 function findUnshare(): string {
-  const path = systemProgram('unshare');
+  const path = findProgram('unshare', systemPath);
   if (path === undefined) throw failure('failed-precondition', { act: 'prepare crun for a hybrid cgroup host', why: 'unshare (package util-linux) is not installed; install it, or use runc' });
   return path;
 }

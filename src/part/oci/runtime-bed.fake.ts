@@ -1,11 +1,12 @@
 /** What root tests of containers stand on: a root file system out of busybox, and bundles for real runtimes and conmon. */
-import { accessSync, chmodSync, constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../base/log.ts';
+import { findProgram } from '../../host/find-program.ts';
 import { createWithConmon } from './conmon.ts';
 import type { ConmonRequest, CreatedContainer } from './conmon.ts';
 import { hybridWrapper } from './hybrid-wrapper.ts';
@@ -23,18 +24,6 @@ export function missingForContainers(runtime: string): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root';
   for (const program of [findProgram(runtime), findProgram('conmon'), '/bin/busybox']) {
     if (program === undefined || !existsSync(program)) return `needs ${runtime}, conmon and a static busybox`;
-  }
-  return undefined;
-}
-
-export function findProgram(name: string): string | undefined {
-  for (const directory of ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin']) {
-    try {
-      accessSync(join(directory, name), constants.X_OK);
-      return join(directory, name);
-    } catch {
-      continue;
-    }
   }
   return undefined;
 }

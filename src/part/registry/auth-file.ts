@@ -122,7 +122,7 @@ async function askHelper(name: string, { host, path }: { host: string; path: str
   const program = `docker-credential-${name}`;
   const refuse = (why: string, cause?: unknown): Error => failure('failed-precondition', { act: 'ask credential helper', object: program, why, cause });
   const server = isSameRegistry('docker.io', host) ? 'https://index.docker.io/v1/' : host;
-  const file = await findProgram(program);
+  const file = findProgram(program);
   if (file === undefined) throw refuse(`it is not installed; ${path} names it for ${host}`);
   const result = await run(file, ['get'], { input: server, deadlineMs: helperDeadlineMs, env: { PATH: process.env['PATH'] ?? '', HOME: homedir() } }).catch((cause: unknown) => {
     throw refuse(`it gave no answer for ${host}`, cause);

@@ -1,6 +1,7 @@
 /** What a Docker daemon's `daemon.json` says about registries. */
 import { isIPv4 } from 'node:net';
-import { failure } from '../../base/errors.ts';
+import { failure, messageOf } from '../../base/errors.ts';
+import { ForeignValue } from '../../base/foreign-value.ts';
 import { readIfThere } from './read-if-there.ts';
 
 export interface DockerRegistries {
@@ -14,19 +15,12 @@ export interface DockerRegistries {
 export async function readDockerDaemonJson(path: string): Promise<DockerRegistries> {
   const text = await readIfThere(path, 'Docker configuration');
   if (text === undefined || text.trim() === '') return { mirrors: [], insecure: [] };
-  const refuse = (why: string, cause?: unknown): Error => failure('failed-precondition', { act: 'read Docker configuration', object: path, why, cause });
-  let document: unknown;
   try {
-    document = JSON.parse(text);
+    const settings = new ForeignValue(JSON.parse(text)).members();
+    return { mirrors: settings.get('registry-mirrors').texts(), insecure: settings.get('insecure-registries').texts() };
   } catch (cause) {
-    throw refuse('it is not JSON', cause);
+    throw failure('failed-precondition', { act: 'read Docker configuration', object: path, why: cause instanceof SyntaxError ? 'it is not JSON' : messageOf(cause), cause });
   }
-  const list = (key: string): string[] => {
-    const value = (document as Record<string, unknown> | null)?.[key] ?? [];
-    if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) throw refuse(`${key} must be a list of strings`);
-    return value;
-  };
-  return { mirrors: list('registry-mirrors'), insecure: list('insecure-registries') };
 }
 
 /** Whether a registry host, with or without port, is in the list of insecure ones. A network counts for addresses, not for names. */

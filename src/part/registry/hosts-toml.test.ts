@@ -43,15 +43,17 @@ server = "https://registry-1.docker.io"
 test('a file that makes no sense is refused by name', () => {
   const refused: [text: string, why: RegExp][] = [
     ['[host', /read registry hosts file \/x\/hosts.toml: /],
-    ['host = 1', /hosts are written as \[host\./],
+    ['host = 1', /host: want an object, found 1/],
     ['[host."ftp://a"]', /ftp:\/\/a: it is not the address of a host/],
-    ['[host."https://a"]\ncapabilities = ["fly"]', /https:\/\/a: capabilities are pull, resolve and push/],
-    ['[host."https://a"]\nskip_verify = "no"', /skip_verify must be true or false/],
-    ['[host."https://a"]\nca = 7', /ca must be a string or a list of strings/],
-    ['[host."https://a"]\nclient = [[1]]', /client must be a file, a list of files, or a list of pairs/],
-    ['[host."https://a"]\ndial_timeout = 3', /dial_timeout must be a duration such as "3s"/],
-    ['[host."https://a"]\nheader = "x"', /header must be a table/],
-    ['server = 1', /server must be a string/],
+    ['[host."https://a"]\ncapabilities = ["fly"]', /host.https:\/\/a.capabilities\[0\]: want pull, resolve or push, found "fly"/],
+    ['[host."https://a"]\nskip_verify = "no"', /skip_verify: want true or false, found "no"/],
+    ['[host."https://a"]\nca = 7', /ca: want a text, found 7/],
+    ['[host."https://a"]\nclient = [[1]]', /client\[0\]\[0\]: want a text, found 1/],
+    ['[host."https://a"]\ndial_timeout = 3', /dial_timeout: want a text, found 3/],
+    ['[host."https://a"]\nheader = "x"', /header: want an object/],
+    ['[host."https://a"]\nclient = ""', /client: want the file of a certificate, found ""/],
+    ['[host."https://a"]\ndial_timeout = "3"', /dial_timeout: want a duration such as "3s", found "3"/],
+    ['server = 1', /server: want a text, found 1/],
   ];
 
   for (const [text, why] of refused) assert.throws(() => parseHostsToml(text, '/x/hosts.toml'), why, text);

@@ -4,7 +4,8 @@
  */
 import { dirname, resolve } from 'node:path';
 import { parse } from 'smol-toml';
-import { failure } from '../../base/errors.ts';
+import { failure, messageOf } from '../../base/errors.ts';
+import { ForeignValue } from '../../base/foreign-value.ts';
 import type { ClientCertificate, HostRule } from './host-rules.ts';
 
 export interface ListedHost {
@@ -27,111 +28,78 @@ export interface HostsFile {
   readonly serverRule: Omit<HostRule, 'schemes'>;
 }
 
-/** Parses the file at `path`; relative certificate paths are from its folder. What can't be understood is failed-precondition. */
+/** Parses the file at `path`; relative certificate paths are from its folder. What can't be understood is failed-precondition, naming file and setting. */
 export function parseHostsToml(text: string, path: string): HostsFile {
-  const refuse = (why: string, cause?: unknown): Error => failure('failed-precondition', { act: 'read registry hosts file', object: path, why, cause });
-  let document: Record<string, unknown>;
   try {
-    document = parse(text);
+    return readHostsFile(new ForeignValue(parse(text)), dirname(path));
   } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message.split('\n', 1)[0] ?? '' : String(cause), cause);
+    throw failure('failed-precondition', { act: 'read registry hosts file', object: path, why: messageOf(cause).split('\n', 1)[0] ?? '', cause });
   }
-  const host = document['host'] ?? {};
-  if (typeof host !== 'object' || host === null || Array.isArray(host)) throw refuse('hosts are written as [host."https://…"]');
-  const folder = dirname(path);
-  const { server } = document;
-  if (server !== undefined && typeof server !== 'string') throw refuse('server must be a string');
-  const read = (address: string, settings: unknown): ListedHost => readHost({ address, settings: settings as Record<string, unknown>, folder, refuse: (why) => refuse(`${address}: ${why}`) });
+}
+
+function readHostsFile(file: ForeignValue, folder: string): HostsFile {
+  const hosts = file.members().get('host').members();
+  const server = file.members().get('server').textOr('');
   return {
-    hosts: Object.entries(host).map(([address, settings]) => read(address, settings)),
-    server: server === undefined || server === '' ? undefined : read(server, document),
-    serverRule: readRule({ address: 'server', settings: document, folder, refuse }),
+    hosts: hosts.names.map((address) => readHost(hosts.get(address), address, folder)),
+    server: server === '' ? undefined : readHost(file, server, folder),
+    serverRule: readRule(file, folder),
   };
 }
 
-interface HostTable {
-  readonly address: string;
-  readonly settings: Readonly<Record<string, unknown>>;
-  readonly folder: string;
-  readonly refuse: (why: string) => Error;
-}
-
-function readHost(table: HostTable): ListedHost {
-  const { address, settings, refuse } = table;
+function readHost(table: ForeignValue, address: string, folder: string): ListedHost {
   const url = URL.parse(address.includes('://') ? address : `https://${address}`);
-  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.host === '') throw refuse('it is not the address of a host, such as https://mirror.example:5000');
+  if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:') || url.host === '') throw new Error(`${address}: it is not the address of a host, such as https://mirror.example:5000`);
   const path = url.pathname.replace(/\/+$/, '');
-  const overrides = flag(table, 'override_path');
-  const capabilities = texts(table, 'capabilities') ?? ['pull', 'resolve'];
-  if (settings['capabilities'] !== undefined && capabilities.some((each) => !['pull', 'resolve', 'push'].includes(each))) throw refuse('capabilities are pull, resolve and push');
+  const settings = table.members();
+  const overrides = settings.get('override_path').flagOr(false);
+  const capabilities = settings.get('capabilities').absent ? ['pull', 'resolve'] : oneOrMore(settings.get('capabilities')).map((each) => each.oneOf(['pull', 'resolve', 'push']));
   return {
     address: url.host,
     apiPath: overrides || path.endsWith('/v2') ? path : `${path}/v2`,
-    rule: { schemes: [url.protocol === 'http:' ? 'http' : 'https'], ...readRule(table) },
+    rule: { schemes: [url.protocol === 'http:' ? 'http' : 'https'], ...readRule(table, folder) },
     resolves: capabilities.includes('resolve'),
     pulls: capabilities.includes('pull'),
   };
 }
 
-function readRule(table: HostTable): Omit<HostRule, 'schemes'> {
-  const caFiles = texts(table, 'ca')?.map((file) => resolve(table.folder, file));
-  const clientCertificates = readClients(table);
-  const headers = readHeaders(table);
-  const connectMs = readDuration(table);
+function readRule(table: ForeignValue, folder: string): Omit<HostRule, 'schemes'> {
+  const settings = table.members();
+  const caFiles = oneOrMore(settings.get('ca')).map((file) => resolve(folder, file.text()));
+  const clientCertificates = oneOrMore(settings.get('client')).map((client) => readClient(client, folder));
+  const headers = settings.get('header');
+  const connectTime = settings.get('dial_timeout');
   return {
-    ...(caFiles === undefined ? {} : { caFiles }),
+    ...(caFiles.length === 0 ? {} : { caFiles }),
     ...(clientCertificates.length === 0 ? {} : { clientCertificates }),
-    ...(flag(table, 'skip_verify') ? { skipVerify: true } : {}),
-    ...(headers === undefined ? {} : { headers }),
-    ...(connectMs === undefined ? {} : { connectMs }),
+    ...(settings.get('skip_verify').flagOr(false) ? { skipVerify: true } : {}),
+    ...(headers.absent ? {} : { headers: readHeaders(headers) }),
+    ...(connectTime.absent ? {} : { connectMs: readDuration(connectTime) }),
   };
 }
 
 // "one.pem", ["one.pem", "two.pem"], or pairs: [["one.cert", "one.key"], …]
-function readClients({ settings, folder, refuse }: HostTable): ClientCertificate[] {
-  const { client } = settings;
-  if (client === undefined) return [];
-  const at = (file: unknown): string => {
-    if (typeof file !== 'string' || file === '') throw refuse('client must be a file, a list of files, or a list of pairs of certificate and key');
-    return resolve(folder, file);
-  };
-  return (Array.isArray(client) ? client : [client]).map((entry: unknown) => {
-    if (!Array.isArray(entry)) return { certFile: at(entry) };
-    return entry[1] === undefined || entry[1] === '' ? { certFile: at(entry[0]) } : { certFile: at(entry[0]), keyFile: at(entry[1]) };
-  });
+function readClient(client: ForeignValue, folder: string): ClientCertificate {
+  const [certificate = client, key] = client.isList ? client.items() : [client];
+  const keyFile = key?.textOr('') ?? '';
+  if (certificate.text() === '') throw certificate.wants('the file of a certificate');
+  return { certFile: resolve(folder, certificate.text()), ...(keyFile === '' ? {} : { keyFile: resolve(folder, keyFile) }) };
 }
 
-function readHeaders({ settings, refuse }: HostTable): Record<string, string> | undefined {
-  const { header } = settings;
-  if (header === undefined) return undefined;
-  if (typeof header !== 'object' || header === null) throw refuse('header must be a table');
-  return Object.fromEntries(Object.entries(header).map(([name, value]: [string, unknown]) => {
-    const values = Array.isArray(value) ? value : [value];
-    if (!values.every((each) => typeof each === 'string')) throw refuse(`header ${name} must be a string or a list of strings`);
-    return [name.toLowerCase(), values.join(', ')];
-  }));
+function readHeaders(value: ForeignValue): Record<string, string> {
+  const headers = value.members();
+  return Object.fromEntries(headers.names.map((name) => [name.toLowerCase(), oneOrMore(headers.get(name)).map((each) => each.text()).join(', ')]));
 }
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
-function readDuration({ settings, refuse }: HostTable): number | undefined {
-  const value = settings['dial_timeout'];
-  if (value === undefined) return undefined;
-  const [, number, unit] = typeof value === 'string' ? /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(value) ?? [] : [];
-  if (number === undefined || unit === undefined) throw refuse('dial_timeout must be a duration such as "3s"');
+function readDuration(value: ForeignValue): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(value.text()) ?? [];
+  if (number === undefined) throw value.wants('a duration such as "3s"');
   return Number(number) * unitMs[unit]!;
 }
 
-function texts({ settings, refuse }: HostTable, key: string): string[] | undefined {
-  const value = settings[key];
-  if (value === undefined) return undefined;
-  const list: unknown[] = Array.isArray(value) ? value : [value];
-  if (!list.every((each): each is string => typeof each === 'string')) throw refuse(`${key} must be a string or a list of strings`);
-  return list;
-}
-
-function flag({ settings, refuse }: HostTable, key: string): boolean {
-  const value = settings[key] ?? false;
-  if (typeof value === 'boolean') return value;
-  throw refuse(`${key} must be true or false`);
+/** Where the file's format allows a value alone in place of a list of them. */
+function oneOrMore(value: ForeignValue): readonly ForeignValue[] {
+  return value.absent || value.isList ? value.items() : [value];
 }

@@ -95,14 +95,14 @@ test('a file that is not there says nothing', async () => {
 test('a file that makes no sense is refused by name', () => {
   const refused: [text: string, why: RegExp][] = [
     ['[[registry', /read registries file x: /],
-    ['[[registry]]\ninsecure = "yes"\nlocation = "a"', /registry 1: insecure must be true or false/],
-    ['[[registry]]\ninsecure = true', /registry 1: wants a location/],
-    ['registry = 3', /registry must be written as \[\[registry\]\]/],
-    ['[[registry]]\nlocation = "a"\n[[registry.mirror]]\ninsecure = true', /registry 1: registry.mirror 1: wants a location/],
-    ['[[registry]]\nlocation = "a"\n[[registry.mirror]]\nlocation = "b"\npull-from-mirror = "never"', /pull-from-mirror must be all, digest-only or tag-only/],
-    ['short-name-mode = "maybe"', /short-name-mode must be enforcing, permissive or disabled/],
-    ['unqualified-search-registries = "docker.io"', /unqualified-search-registries must be a list of strings/],
-    ['[aliases]\na = 1', /aliases must be a table of strings/],
+    ['[[registry]]\ninsecure = "yes"\nlocation = "a"', /registry\[0\].insecure: want true or false, found "yes"/],
+    ['[[registry]]\ninsecure = true', /registry\[0\].location: want where the registry is, found nothing/],
+    ['registry = 3', /registry: want a list, found 3/],
+    ['[[registry]]\nlocation = "a"\n[[registry.mirror]]\ninsecure = true', /registry\[0\].mirror\[0\].location: want where the mirror is, found nothing/],
+    ['[[registry]]\nlocation = "a"\n[[registry.mirror]]\nlocation = "b"\npull-from-mirror = "never"', /pull-from-mirror: want all, digest-only or tag-only, found "never"/],
+    ['short-name-mode = "maybe"', /short-name-mode: want permissive, enforcing or disabled, found "maybe"/],
+    ['unqualified-search-registries = "docker.io"', /unqualified-search-registries: want a list/],
+    ['[aliases]\na = 1', /aliases.a: want a text, found 1/],
   ];
 
   for (const [text, why] of refused) assert.throws(() => parseRegistriesConf(text, 'x'), why, text);

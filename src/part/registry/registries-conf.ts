@@ -5,8 +5,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
-import { failure, hasCode } from '../../base/errors.ts';
+import { failure, hasCode, messageOf } from '../../base/errors.ts';
+import { ForeignValue } from '../../base/foreign-value.ts';
 import { readIfThere } from './read-if-there.ts';
+
+const mirrorUses = ['all', 'digest-only', 'tag-only'] as const;
+const shortNameModes = ['permissive', 'enforcing', 'disabled'] as const;
 
 export interface RegistryEntry {
   /** What a name must begin with: `host[:port][/path]`, or `*.domain`. */
@@ -25,7 +29,7 @@ export interface MirrorEntry {
   readonly location: string;
   readonly insecure: boolean;
   /** What it may be asked for: a mirror that lags behind is trusted with digests only. */
-  readonly pulls: 'all' | 'digest-only' | 'tag-only';
+  readonly pulls: (typeof mirrorUses)[number];
 }
 
 export interface RegistriesConf {
@@ -33,7 +37,7 @@ export interface RegistriesConf {
   /** Where names without a registry are looked for; empty: at Docker Hub, as Docker does. */
   readonly searchRegistries: readonly string[];
   /** `enforcing` refuses to choose between several search registries. */
-  readonly shortNameMode: 'enforcing' | 'permissive' | 'disabled';
+  readonly shortNameMode: (typeof shortNameModes)[number];
   /** Short names and the complete names that they stand for. */
   readonly aliases: ReadonlyMap<string, string>;
 }
@@ -76,81 +80,50 @@ function merge(before: RegistriesConf, file: RegistriesFile): RegistriesConf {
   };
 }
 
+/** What can't be understood is failed-precondition, naming the file and the setting. */
 export function parseRegistriesConf(text: string, file: string): RegistriesFile {
-  const refuse = (why: string, cause?: unknown): Error => failure('failed-precondition', { act: 'read registries file', object: file, why, cause });
-  let document: Record<string, unknown>;
   try {
-    document = parse(text);
+    const settings = new ForeignValue(parse(text)).members();
+    const search = settings.get('unqualified-search-registries');
+    const mode = settings.get('short-name-mode');
+    const aliases = settings.get('aliases');
+    return {
+      entries: settings.get('registry').items().map((entry) => readEntry(entry, file)),
+      searchRegistries: search.absent ? undefined : search.texts(),
+      shortNameMode: mode.absent ? undefined : mode.oneOf(shortNameModes),
+      aliases: aliases.absent ? undefined : readAliases(aliases),
+    };
   } catch (cause) {
-    throw refuse(cause instanceof Error ? cause.message.split('\n', 1)[0] ?? '' : String(cause), cause);
+    throw failure('failed-precondition', { act: 'read registries file', object: file, why: firstLine(cause), cause });
   }
-  const mode = document['short-name-mode'];
-  if (mode !== undefined && mode !== 'enforcing' && mode !== 'permissive' && mode !== 'disabled') throw refuse('short-name-mode must be enforcing, permissive or disabled');
-  const search = document['unqualified-search-registries'];
-  if (search !== undefined && !isTexts(search)) throw refuse('unqualified-search-registries must be a list of strings');
-  return {
-    entries: tables(document['registry'], 'registry', refuse).map((table) => readEntry(table, file)),
-    searchRegistries: search,
-    shortNameMode: mode,
-    aliases: readAliases(document['aliases'], refuse),
-  };
 }
 
-type Refuse = (why: string) => Error;
-
-/** One `[[registry]]` or `[[registry.mirror]]`, with readers that name it in refusals. */
-interface Table {
-  readonly name: string;
-  readonly values: Readonly<Record<string, unknown>>;
-  readonly refuse: Refuse;
+// smol-toml draws the place of a mistake below its sentence.
+function firstLine(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] ?? '';
 }
 
-function tables(value: unknown, name: string, refuse: Refuse): Table[] {
-  if (value === undefined) return [];
-  if (!Array.isArray(value)) throw refuse(`${name} must be written as [[${name}]]`);
-  return value.map((values: Record<string, unknown>, index) => {
-    const own = `${name} ${index + 1}`;
-    return { name: own, values, refuse: (why) => refuse(`${own}: ${why}`) };
-  });
+function readEntry(value: ForeignValue, file: string): RegistryEntry {
+  const entry = value.members();
+  const location = entry.get('location').textOr('');
+  const prefix = entry.get('prefix').textOr(location);
+  if (prefix === '') throw entry.get('location').wants('where the registry is');
+  const digestOnly = entry.get('mirror-by-digest-only').flagOr(false);
+  const mirrors = entry.get('mirror').items().map((mirror) => readMirror(mirror, digestOnly));
+  return { prefix, location, insecure: entry.get('insecure').flagOr(false), blocked: entry.get('blocked').flagOr(false), mirrors, file };
 }
 
-function readEntry(table: Table, file: string): RegistryEntry {
-  const prefix = text(table, 'prefix') ?? text(table, 'location');
-  if (prefix === undefined || prefix === '') throw table.refuse('wants a location');
-  const digestOnly = flag(table, 'mirror-by-digest-only');
-  const mirrors = tables(table.values['mirror'], 'registry.mirror', table.refuse).map((mirror) => readMirror(mirror, digestOnly));
-  return { prefix, location: text(table, 'location') ?? '', insecure: flag(table, 'insecure'), blocked: flag(table, 'blocked'), mirrors, file };
+function readMirror(value: ForeignValue, digestOnly: boolean): MirrorEntry {
+  const mirror = value.members();
+  const location = mirror.get('location').textOr('');
+  if (location === '') throw mirror.get('location').wants('where the mirror is');
+  const pulls = mirror.get('pull-from-mirror');
+  return { location, insecure: mirror.get('insecure').flagOr(false), pulls: pulls.absent && digestOnly ? 'digest-only' : pulls.oneOf(mirrorUses) };
 }
 
-function readMirror(table: Table, digestOnly: boolean): MirrorEntry {
-  const location = text(table, 'location');
-  if (location === undefined || location === '') throw table.refuse('wants a location');
-  const pulls = text(table, 'pull-from-mirror') ?? (digestOnly ? 'digest-only' : 'all');
-  if (pulls !== 'all' && pulls !== 'digest-only' && pulls !== 'tag-only') throw table.refuse('pull-from-mirror must be all, digest-only or tag-only');
-  return { location, insecure: flag(table, 'insecure'), pulls };
-}
-
-function text({ values, refuse }: Table, key: string): string | undefined {
-  const value = values[key];
-  if (value === undefined || typeof value === 'string') return value;
-  throw refuse(`${key} must be a string`);
-}
-
-function flag({ values, refuse }: Table, key: string): boolean {
-  const value = values[key] ?? false;
-  if (typeof value === 'boolean') return value;
-  throw refuse(`${key} must be true or false`);
-}
-
-function readAliases(value: unknown, refuse: Refuse): ReadonlyMap<string, string> | undefined {
-  if (value === undefined) return undefined;
-  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : undefined;
-  if (entries === undefined || !entries.every((entry): entry is [string, string] => typeof entry[1] === 'string')) throw refuse('aliases must be a table of strings');
-  return new Map(entries);
-}
-
-function isTexts(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((each) => typeof each === 'string');
+function readAliases(value: ForeignValue): ReadonlyMap<string, string> {
+  const aliases = value.members();
+  return new Map(aliases.names.map((name) => [name, aliases.get(name).text()]));
 }
 
 /** The entry with the longest prefix that fits `host/repository`. */
