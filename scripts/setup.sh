@@ -36,6 +36,7 @@ catatonit        catatonit                   catatonit                   cataton
 static-busybox   busybox-static              busybox                     busybox         busybox-static
 docker-registry  docker-registry             docker-distribution         -               distribution-registry
 openssl          openssl                     openssl                     openssl         openssl
+gpg-agent        gnupg                       gnupg2                      gnupg           gpg2
 flock            util-linux                  util-linux-core             util-linux      util-linux
 '
 bench_programs='

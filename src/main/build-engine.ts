@@ -57,7 +57,7 @@ import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
-import { registryFiles } from './registry-files.ts';
+import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
 import type { RunningEngine } from './serve.ts';
@@ -120,6 +120,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     usedBy: (imageId) => containerRecords.all().filter((record) => usesImage(record, imageId)).map((record) => record.id),
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
     registryFiles: registryFiles(config),
+    trustFiles: trustFiles(config),
     layersAtOnce: config.image.maxParallelLayers,
     pinned: () => current.image.pinned,
     ...(config.image.platform === 'auto' ? {} : { platform: parsePlatform(config.image.platform) }),

@@ -102,7 +102,8 @@ test('registry explain tells whom a pull would ask, why and with whose credentia
   const etc = await temporaryFolder(t);
   await writeFile(join(etc, 'registries.conf'), '[[registry]]\nlocation = "docker.io"\n[[registry.mirror]]\nlocation = "m.local:5000/hub"\ninsecure = true\npull-from-mirror = "digest-only"\n');
   await writeFile(join(etc, 'auth.json'), '{"auths":{"m.local:5000":{"username":"bob","password":"hunter2"}}}');
-  await writeFile(join(etc, 'config.toml'), `registries_conf = "${etc}/registries.conf"\n[registry]\nauth_files = ["${etc}/auth.json"]\nhosts_dirs = ["${etc}/none"]\ndocker_daemon_json = "${etc}/none"\n`);
+  await writeFile(join(etc, 'config.toml'), `registries_conf = "${etc}/registries.conf"\nsignature_policy = "${etc}/policy.json"\n[registry]\nauth_files = ["${etc}/auth.json"]\nhosts_dirs = ["${etc}/none"]\ndocker_daemon_json = "${etc}/none"\nsignature_stores_dir = "${etc}/none"\n`);
+  await writeFile(join(etc, 'policy.json'), JSON.stringify({ default: [{ type: 'reject' }], transports: { docker: { 'docker.io/library': [{ type: 'signedBy', keyType: 'GPGKeys', keyPaths: ['/a.gpg', '/b.gpg'] }, { type: 'sigstoreSigned', keyData: 'YQ==', signedIdentity: { type: 'matchRepository' } }] } } }));
 
   assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--config', join(etc, 'config.toml')]), {
     code: 0,
@@ -118,6 +119,15 @@ test('registry explain tells whom a pull would ask, why and with whose credentia
      asked for    tags and digests
      trust        the system's authorities
      credentials  none on this node; those that the kubelet sends would be used
+signatures: by scope docker.io/library of the docker transport in ${etc}/policy.json, all of
+1. signedBy: one signature of the manifest
+     keys         /a.gpg or /b.gpg
+     signed as    matchRepoDigestOrExact
+     found in     file:///var/lib/containers/sigstore/library/busybox (the usual place, as ${etc}/none names none)
+2. sigstoreSigned: one signature of the manifest
+     keys         1 in the policy itself
+     signed as    matchRepository
+     found in     nothing: use-sigstore-attachments is not on for it in ${etc}/none
 `,
   });
 });
@@ -127,6 +137,8 @@ test('registry explain refuses bad names and files in words, a wrong command lin
   await writeFile(file, '[[registry]]');
 
   assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--registries-conf', file]), { code: 1, stdout: '', stderr: `gantry: read registries file ${file}: registry[0].location: want where the registry is, found nothing\n` });
+  assert.match((await gantry(['registry', 'explain', 'busybox', '--registries-conf', `${file}.none`, '--signature-policy', file])).stderr, /^gantry: read signature policy .*; no image is pulled until it is mended\n$/);
+  assert.match((await gantry(['registry', 'explain', 'busybox', '--registries-conf', `${file}.none`, '--signature-policy', `${file}.none`])).stderr, /^gantry: read signature policy .*: ENOENT/);
   assert.match((await gantry(['registry', 'explain', 'BAD NAME'])).stderr, /^gantry: parse image reference "BAD NAME": /);
   assert.equal((await gantry(['registry'])).stderr, 'gantry: registry wants explain and an image\ntry: gantry help registry\n');
   assert.equal((await gantry(['registry', 'explian', 'x'])).stderr, 'gantry: unknown command registry explian: did you mean explain?\ntry: gantry help registry\n');

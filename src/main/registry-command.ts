@@ -1,4 +1,4 @@
-/** `gantry registry`: whom a pull would ask, read from the same files as the daemon reads. */
+/** `gantry registry`: whom a pull would ask and what it would want to see signed, read from the same files as the daemon reads. */
 import { parseCommandLine } from '../base/config/flags-layer.ts';
 import type { CommandLine } from '../base/config/flags-layer.ts';
 import { readConfig } from '../base/config/load.ts';
@@ -8,13 +8,14 @@ import { planPull, readRegistryView } from '../part/registry/pull-plan.ts';
 import type { PullPlan, PullSource } from '../part/registry/pull-plan.ts';
 import { formatReference } from '../part/registry/reference.ts';
 import { candidatesOf } from '../part/registry/short-name.ts';
+import { describeTrust } from './describe-trust.ts';
 import { exitCode, refuse } from './program.ts';
 import type { ProgramIo } from './program.ts';
-import { registryFiles } from './registry-files.ts';
+import { registryFiles, trustFiles } from './registry-files.ts';
 
 export const registrySubcommands = ['explain'] as const;
 
-const registryHelp = `Tells whom a pull of an image would ask, in which order, why, and with what credentials. Nothing is contacted, no secret is shown.
+const registryHelp = `Tells whom a pull of an image would ask, in which order, why, and with what credentials, and what signatures it would want. Nothing is contacted, no secret is shown.
 
 Usage: gantry registry explain IMAGE [FLAG]...
 
@@ -49,6 +50,7 @@ async function explain(line: CommandLine, image: string, io: ProgramIo): Promise
     for (const [index, reference] of candidates.entries()) {
       if (index > 0) io.stdout.write('\nand if that is not found:\n');
       io.stdout.write(describePlan(await planPull(reference, undefined, view)));
+      io.stdout.write(await describeTrust(trustFiles(loaded.config), reference));
     }
     return exitCode.ok;
   } catch (error) {

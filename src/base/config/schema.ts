@@ -13,6 +13,9 @@ import type { ValueOf } from './tree.ts';
 const handlerName = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const wantedHandlerName = 'lower-case letters, digits and dashes, 63 at most (a RuntimeClass handler)';
 
+/** Where all tools of the field look for the policy; the one place where there need not be one. */
+export const usualSignaturePolicy = '/etc/containers/policy.json';
+
 export const schema = table('', {
   root: setting({
     kind: ownFolder,
@@ -41,6 +44,13 @@ export const schema = table('', {
     flag: '--registries-conf',
     applies: 'restart',
     about: 'Mirrors, blocked registries and short names, in the format that Podman, Skopeo and CRI-O read; `*.conf` files of the folder of this name with `.d` behind it count too. It need not exist, and a change counts from the next pull on.',
+  }),
+  signaturePolicy: setting({
+    kind: path,
+    default: usualSignaturePolicy,
+    flag: '--signature-policy',
+    applies: 'restart',
+    about: 'Whose images are taken, in the `policy.json` format of Podman, Skopeo and CRI-O. Without a file at the default place every image is; a file at another place must be there. A change counts from the next pull on, and a file that cannot be understood stops all pulls.',
   }),
 
   log: table('What the daemon says about itself, on standard error.', {
@@ -380,6 +390,12 @@ export const schema = table('', {
       default: ['/run/containers/0/auth.json', '/root/.docker/config.json'],
       applies: 'restart',
       about: 'Credentials as `podman login` and `docker login` leave them, credential helpers included. Used where the kubelet sends none.',
+    }),
+    signatureStoresDir: setting({
+      kind: path,
+      default: '/etc/containers/registries.d',
+      applies: 'restart',
+      about: 'Folder of `*.yaml` files that say where the signatures of images are: `lookaside` stores, and whether there are sigstore attachments. Read when `signaturePolicy` wants a signature.',
     }),
   }),
 

@@ -8,6 +8,7 @@ import type { Platform } from '../../part/registry/platform.ts';
 import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
 import type { FilesystemUsage } from '../../gen/cri.ts';
+import type { TrustFiles } from './check-policy.ts';
 import type { Holds } from './holds.ts';
 import type { ImageRecords } from './image-records.ts';
 import type { SharedWork } from './shared-work.ts';
@@ -21,6 +22,8 @@ export interface ImageDeps {
   readonly platform: Platform;
   /** What administrators say about registries, read at every pull. */
   readonly registryFiles: RegistryFiles;
+  /** Whose images are taken; undefined: everybody's. */
+  readonly trustFiles: TrustFiles | undefined;
   readonly hostHealth: HostHealth;
   readonly patience: Patience;
   /** Names and patterns of the images that the kubelet keeps, as configured now. */

@@ -15,6 +15,7 @@ import { hostPlatform } from '../../part/registry/platform.ts';
 import type { Platform } from '../../part/registry/platform.ts';
 import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
+import type { TrustFiles } from './check-policy.ts';
 import { fsInfo } from './fs-info.ts';
 import { Holds } from './holds.ts';
 import { createImageCatalog } from './image-catalog.ts';
@@ -38,6 +39,8 @@ export interface ImageEngineOptions {
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
   /** What administrators say about registries, read at every pull; by default nothing. */
   readonly registryFiles?: RegistryFiles;
+  /** Whose images are taken, read at every pull; by default everybody's. */
+  readonly trustFiles?: TrustFiles;
   readonly platform?: Platform;
   /** Names and patterns of the images that the kubelet keeps, as configured now. */
   readonly pinned?: () => readonly string[];
@@ -109,6 +112,7 @@ function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
     content: new ContentStore(root),
     platform: options.platform ?? hostPlatform(),
     registryFiles: options.registryFiles ?? {},
+    trustFiles: options.trustFiles,
     hostHealth: new HostHealth(),
     patience: options.patience ?? usualPatience,
     pinned: options.pinned ?? (() => []),

@@ -9,6 +9,7 @@ import { formatReference, parseReference } from '../../part/registry/reference.t
 import type { ImageReference } from '../../part/registry/reference.ts';
 import { RegistrySources } from '../../part/registry/registry-sources.ts';
 import { candidatesOf } from '../../part/registry/short-name.ts';
+import { checkPolicy } from './check-policy.ts';
 import { fetchDocument } from './fetch-document.ts';
 import { fetchLayers, pairLayers } from './fetch-layers.ts';
 import type { ImageDeps } from './image-deps.ts';
@@ -60,6 +61,7 @@ async function pullOnce(deps: ImageDeps, request: ReferencePull, ctx: CallContex
   const releases: (() => void)[] = [];
   try {
     const resolved = await ctx.stages.run('resolve', () => resolveManifest({ sources, reference, platform: deps.platform, signal: ctx.signal }));
+    await ctx.stages.run('policy', () => checkPolicy({ files: deps.trustFiles, reference, resolved, sources, view, signal: ctx.signal }));
     const config = await ctx.stages.run('config', () => fetchDocument(sources, resolved.manifest.config, deps.platform, ctx.signal));
     const layers = pairLayers(resolved.manifest, config.document);
     const documents = [...resolved.documents, config];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatReference, isLoopback, parseReference, repoDigestOf, repoTagOf } from './reference.ts';
+import { formatReference, isLoopback, parseName, parseReference, repoDigestOf, repoTagOf } from './reference.ts';
 import { parseDigest } from '../../base/digest.ts';
 
 const digest = parseDigest(`sha256:${'a'.repeat(64)}`);
@@ -54,6 +54,12 @@ test('what is no reference is refused with the rule that it breaks', () => {
   for (const [text, why] of Object.entries(refusals)) {
     assert.throws(() => parseReference(text), (error: Error & { kind?: string }) => error.kind === 'invalid-argument' && why.test(error.message), JSON.stringify(text));
   }
+});
+
+test('a name without tag and digest can also be read as the repository that it is', () => {
+  assert.deepEqual(parseName('busybox'), { host: 'docker.io', repository: 'library/busybox', tag: undefined, digest: undefined });
+  assert.deepEqual(parseName(`ghcr.io/app:v1@${digest}`), { host: 'ghcr.io', repository: 'app', tag: 'v1', digest });
+  assert.throws(() => parseName('ghcr.io/App'), /a repository is lower-case/);
 });
 
 test('only addresses of this machine are loopback', () => {

@@ -12,7 +12,7 @@ export interface ImageReference {
   readonly host: string;
   /** Path of the repository at that host: `library/busybox`. */
   readonly repository: string;
-  /** Undefined only when a digest says which image is meant. */
+  /** Undefined when a digest says which image is meant, or no single one is. */
   readonly tag: string | undefined;
   readonly digest: Digest | undefined;
 }
@@ -27,6 +27,12 @@ const longestName = 255;
  * Anything malformed is invalid-argument, with the rule that was broken.
  */
 export function parseReference(text: string): ImageReference {
+  const named = parseName(text);
+  return named.tag === undefined && named.digest === undefined ? { ...named, tag: 'latest' } : named;
+}
+
+/** Like parseReference, but a name with neither tag nor digest stays without: it means the repository. */
+export function parseName(text: string): ImageReference {
   const [named, digestText] = splitOnce(text, '@');
   if (digestText !== undefined && !isDigest(digestText)) throw badReference(text, 'after @ it wants sha256: and 64 lower-case hex digits');
   const digest = digestText as Digest | undefined;
@@ -40,7 +46,7 @@ export function parseReference(text: string): ImageReference {
   if (!hostForm.test(host)) throw badReference(text, `${JSON.stringify(host)} is not a host name`);
   if (!repositoryForm.test(repository)) throw badReference(text, 'a repository is lower-case letters, digits, and single separators . _ - between them, in elements divided by /');
   if (host.length + 1 + repository.length > longestName) throw badReference(text, `the name is longer than ${longestName} characters`);
-  return { host, repository, tag: tag ?? (digest === undefined ? 'latest' : undefined), digest };
+  return { host, repository, tag, digest };
 }
 
 /** The complete name without tag and digest: `docker.io/library/busybox`. */
