@@ -29,6 +29,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'face/grpc': ['engine', 'base', 'gen'],
   'face/streaming': ['engine', 'base', 'gen'],
   'face/cri': ['face/grpc', 'face/streaming', 'engine', 'base', 'gen'],
+  'face/admin': ['face/grpc', 'engine', 'base', 'gen'],
   'face/cli': ['engine', 'base', 'gen'],
   'face/console': ['engine', 'base', 'gen'],
 };

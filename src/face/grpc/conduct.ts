@@ -115,6 +115,10 @@ function recordFailure(log: Logger, method: Method, fields: LogFields, thrown: u
     case 'unavailable': case 'deadline-exceeded': case 'resource-exhausted':
       log.warn(method.name, fields);
       return;
+    case 'cancelled': // how a watch ends, and nobody's fault
+      if (method.changing) log.info(method.name, fields);
+      else log.debug(method.name, fields);
+      return;
     default:
       log.info(method.name, fields);
   }
