@@ -53,7 +53,8 @@ function piecesOf(image: ImageRecord, sizes: ReadonlyMap<Digest, bigint>): Map<D
   ]);
 }
 
-function layerUsage({ diffId, bytes, inodes }: LayerRecord, images: readonly ImageRecord[]): LayerUsage {
+/** What a layer takes, and which images have it. */
+export function layerUsage({ diffId, bytes, inodes }: LayerRecord, images: readonly ImageRecord[]): LayerUsage {
   return { diffId, bytes: BigInt(bytes), inodes: BigInt(inodes), imageIds: images.filter(({ layers }) => layers.includes(diffId)).map(({ id }) => id) };
 }
 
