@@ -14,6 +14,7 @@ export function adminService({ engine }: AdminDeps): Service {
   return {
     definition: AdminService, rpcs,
     changing: new Set(),
+    endless: new Set(['WatchPulls']),
     subjectOf: ({ image }: { readonly image?: string }) => (image ? { image } : {}),
     callWith: (ctx) => ({ engine, ctx }),
   };

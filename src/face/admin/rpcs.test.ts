@@ -12,9 +12,11 @@ import type { Engine, ImageEngine } from '../../engine/engine.ts';
 import { AdminService, LayerPhase } from '../../gen/admin.ts';
 import type { DiskUsageResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
 import { serveGrpc } from '../grpc/server.ts';
+import type { GrpcServer } from '../grpc/server.ts';
 import { adminService } from './admin-service.ts';
 
 interface Served {
+  readonly server: GrpcServer;
   readonly lines: string[];
   watch(request: Partial<WatchPullsRequest>): ClientReadableStream<WatchPullsResponse>;
   diskUsage(): Promise<DiskUsageResponse>;
@@ -35,7 +37,7 @@ async function served(t: TestContext, images: Partial<ImageEngine>): Promise<Ser
     await fs.rm(folder, { recursive: true });
   });
   return {
-    lines,
+    lines, server,
     watch(request) {
       const { path: method, requestSerialize, responseDeserialize } = AdminService.watchPulls;
       return client.makeServerStreamRequest(method, requestSerialize, responseDeserialize, { image: '', intervalMs: 0, ...request });
@@ -77,6 +79,19 @@ test('a watch tells them again and again until its caller goes away, which is no
   assert.deepEqual(seen, [0n, 1n, 2n]);
   while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual(lines, ['debug WatchPulls web:1 CANCELLED']);
+});
+
+test('a watch does not keep the daemon from stopping', async (t) => {
+  const { watch, server } = await served(t, { pulls: async () => [] });
+  const stream = watch({ intervalMs: 100 });
+  const ended = assert.rejects(stream.toArray(), { code: status.UNAVAILABLE, details: 'answer: gantry is stopping; ask again when it is back' });
+  while (server.inFlight === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+
+  const began = performance.now();
+  await server.close(30_000);
+
+  assert.ok(performance.now() - began < 10_000);
+  await ended;
 });
 
 test('an interval that is too short or too long is refused', async (t) => {

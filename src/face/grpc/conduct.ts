@@ -23,6 +23,8 @@ export interface Method {
   readonly name: string;
   /** Whether it changes something: such calls have a line at info. */
   readonly changing: boolean;
+  /** Whether only the caller ends it, as he ends a watch: nobody waits for that when the daemon stops. */
+  readonly endless: boolean;
   /** In the log line of each call. */
   readonly logFields: LogFields;
 }
@@ -60,7 +62,7 @@ export async function conduct(
 
   call.on('cancelled', onCancelled);
   try {
-    deps.inFlight.enter(method.name, abort);
+    deps.inFlight.enter(method, abort);
     if (call.cancelled) onCancelled();
     await answer({ id, signal: abort.signal, stages, log }, (told) => (subject = told));
   } catch (error) {

@@ -20,8 +20,8 @@ export interface GrpcServer {
   /** Calls that are being answered right now. */
   readonly inFlight: number;
   /**
-   * Takes the socket away and lets the calls in flight finish; those that `graceMs` did not suffice for are aborted (unavailable).
-   * Repeating it waits for the same end.
+   * Takes the socket away and lets the calls in flight finish; those that `graceMs` did not suffice for are aborted (unavailable),
+   * watches at once. Repeating it waits for the same end.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -65,8 +65,10 @@ export async function serveGrpc({ socketPath, services, log, maxMessageBytes }: 
     listener.close();
     const allClosed = new Promise<void>((resolve) => grpc.tryShutdown(() => resolve()));
     const finished = Promise.all([allClosed, inFlight.idle()]);
+    const stopping = failure('unavailable', { act: 'answer', why: 'gantry is stopping; ask again when it is back' });
+    inFlight.abortEndless(stopping);
     if (await within(graceMs, finished)) return;
-    inFlight.abortAll(failure('unavailable', { act: 'answer', why: 'gantry is stopping; ask again when it is back' }));
+    inFlight.abortAll(stopping);
     if (await within(lastWordsMs, finished)) return;
     grpc.forceShutdown();
     for (const connection of connections) connection.destroy();

@@ -34,6 +34,8 @@ export interface Service {
   callWith(ctx: CallContext): object;
   /** Methods by their names in the proto that change something: worth a line at info, where people ask all the rest every second. */
   readonly changing: ReadonlySet<string>;
+  /** Methods that only their caller ends: nobody waits for them when the daemon stops. */
+  readonly endless?: ReadonlySet<string>;
   /** The names, ids and references of a request, for the log line: of a stream's first one. Nothing secret. */
   subjectOf(request: object): LogFields;
   /** In the log line of every call. */

@@ -43,8 +43,7 @@ export function surfaceOf(service: Service, deps: SurfaceDeps): Surface {
     const rpc = service.rpcs[name];
     if (rpc === undefined) throw failure('internal', { act: 'serve', object: path, why: 'there is no RPC behind it' });
     definition[name] = { path, requestStream, responseStream, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
-    const method = nameOf(path);
-    const bound = { method: { name: method, changing: service.changing.has(method), logFields: service.logFields ?? {} }, wire, rpc, service, deps };
+    const bound = { method: methodOf(service, path), wire, rpc, service, deps };
     implementation[name] = responseStream ? answeredByMany(bound) : answeredByOne(bound);
   }
   return { definition, implementation };
@@ -52,9 +51,9 @@ export function surfaceOf(service: Service, deps: SurfaceDeps): Surface {
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** The name of a method in the proto, from its path: `/runtime.v1.RuntimeService/Version`. */
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1);
+function methodOf({ changing, endless, logFields = {} }: Service, path: string): Method {
+  const name = path.slice(path.lastIndexOf('/') + 1); // `/runtime.v1.RuntimeService/Version`
+  return { name, changing: changing.has(name), endless: endless?.has(name) === true, logFields };
 }
 
 function answeredByOne(bound: Bound) {
