@@ -26,8 +26,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'native/container': ['native/image', 'part', 'engine', 'host', 'base', 'gen'],
   'native/pod': ['native/container', 'native/image', 'part', 'engine', 'host', 'base', 'gen'],
   'native/node': ['part', 'engine', 'host', 'base', 'gen'],
+  'face/grpc': ['engine', 'base', 'gen'],
   'face/streaming': ['engine', 'base', 'gen'],
-  'face/cri': ['face/streaming', 'engine', 'base', 'gen'],
+  'face/cri': ['face/grpc', 'face/streaming', 'engine', 'base', 'gen'],
+  'face/admin': ['face/grpc', 'engine', 'base', 'gen'],
   'face/cli': ['engine', 'base', 'gen'],
   'face/console': ['engine', 'base', 'gen'],
 };

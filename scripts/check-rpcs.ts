@@ -1,12 +1,13 @@
 /**
- * One RPC, one file: compares the services of src/gen/cri.proto with src/face/cri/<service>/<rpc>.ts. A missing file, one that
- * no RPC stands behind, one that does not export its RPC, or one over 80 lines fails. Exits 1 with what is wrong.
+ * One RPC, one file: compares the services of src/gen/<proto>.proto with src/face/<proto>/<service>/<rpc>.ts. A missing file, one
+ * that no RPC stands behind, one that does not export its RPC, or one over 80 lines fails. Exits 1 with what is wrong.
  *
  *   node scripts/check-rpcs.ts
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { factsOf } from './check-wire.ts';
+import { protos } from './generate-messages.ts';
 
 const longestFile = 80;
 const repository = path.resolve(import.meta.dirname, '..');
@@ -41,8 +42,10 @@ function problemsIn(file: string, rpc: string): string[] {
 }
 
 export function check(): string[] {
-  const { rpcs } = factsOf(fs.readFileSync(path.join(repository, 'src/gen/cri.proto'), 'utf8'));
-  return problemsOf(Object.keys(rpcs), path.join(repository, 'src/face/cri'));
+  return protos.flatMap((name) => {
+    const { rpcs } = factsOf(fs.readFileSync(path.join(repository, `src/gen/${name}.proto`), 'utf8'));
+    return problemsOf(Object.keys(rpcs), path.join(repository, 'src/face', name));
+  });
 }
 
 if (import.meta.main) {

@@ -1,8 +1,8 @@
 /**
  * Compares src/gen/cri.proto with what Kubernetes published, release by release (src/gen/published/*.json): the newest
  * must be the same in every name, number and type; every older one, runtime.v1alpha2 included, must be readable
- * through ours: each of its fields is there under the same number and type. Also sees a cri.ts that was edited by hand
- * or not regenerated. Exits 1 with the differences. Needs no protoc.
+ * through ours: each of its fields is there under the same number and type. Also sees generated files that were edited
+ * by hand or not regenerated. Exits 1 with the differences. Needs no protoc.
  *
  *   node scripts/check-wire.ts
  *   node scripts/check-wire.ts --record api.proto v1-1.38    writes the facts of a newly published api.proto
@@ -10,7 +10,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import protobuf from 'protobufjs';
-import { generatedMark } from './generate-cri.ts';
+import { generatedMark, protos } from './generate-messages.ts';
 
 /** Number, name, type; the type carries `repeated ` or reads `map<key, value>`. */
 type Field = readonly [number, string, string];
@@ -50,7 +50,7 @@ export function factsOf(proto: string): WireFacts {
 }
 
 function signatureOf(rpc: protobuf.Method): string {
-  return `(${rpc.requestType}) returns (${rpc.responseStream ? 'stream ' : ''}${rpc.responseType})`;
+  return `(${rpc.requestStream ? 'stream ' : ''}${rpc.requestType}) returns (${rpc.responseStream ? 'stream ' : ''}${rpc.responseType})`;
 }
 
 function fieldOf(field: protobuf.Field, within: protobuf.Type): Field {
@@ -142,9 +142,14 @@ export function check(): string[] {
     const found = release === newest ? changed(published, ours) : unreadable(published, ours);
     return found.map((problem) => `${release}: ${problem}`);
   });
-  const [mark, ...body] = fs.readFileSync(path.join(folder, 'cri.ts'), 'utf8').split('\n');
-  const current = mark === generatedMark(proto, body.join('\n'));
-  return current ? problems : [...problems, 'src/gen/cri.ts is not what cri.proto generates: run node scripts/generate-cri.ts'];
+  const stale = protos.filter((name) => !isGenerated(name));
+  return [...problems, ...stale.map((name) => `src/gen/${name}.ts is not what ${name}.proto generates: run node scripts/generate-messages.ts`)];
+}
+
+function isGenerated(name: string): boolean {
+  const proto = fs.readFileSync(path.join(folder, `${name}.proto`), 'utf8');
+  const [mark, ...body] = fs.readFileSync(path.join(folder, `${name}.ts`), 'utf8').split('\n');
+  return mark === generatedMark(name, proto, body.join('\n'));
 }
 
 function main(args: readonly string[]): void {

@@ -14,10 +14,10 @@ export const sentences: Readonly<Record<string, string>> = {
   types: 'checks the types of everything, tests and scripts too',
   lint: 'lints everything',
   floors: 'checks that every import goes down the floors of docs/architecture.md',
-  rpcs: 'checks that every RPC of the CRI is served',
+  rpcs: 'checks that every RPC is served, each by a file of its own',
   wire: 'compares our CRI messages with what Kubernetes published, release by release',
   docs: 'writes the generated reference pages in docs/',
-  cri: 'writes src/gen/cri.ts from the CRI proto file',
+  messages: 'writes src/gen/cri.ts and admin.ts from their proto files',
   build: 'compiles src/ to dist/',
   bench: 'compares pod start, exec, lists and memory with containerd and with the bare floor, side by side (root)',
 };

@@ -2,7 +2,7 @@
  * The one error type of Gantry. Every failure that a caller may see has a kind (what sort of failure), an act (what
  * was attempted), an object (on what) and a cause. Foreign text (an OCI runtime's stderr, a CNI error object, a
  * registry's body) becomes a kind only in the part that called that foreigner; a kind becomes a gRPC status only in
- * face/cri/status.ts. docs/errors.md lists both mappings.
+ * face/grpc/status.ts. docs/errors.md lists both mappings.
  */
 
 export const errorKinds = [

@@ -17,6 +17,7 @@ import type {
   FilesystemUsage, Image, ImageFilter, ImageSpec, LinuxContainerResources, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
   PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, RuntimeConfigResponse, RuntimeHandler, RuntimeFeatures, RuntimeStatus,
 } from '../gen/cri.ts';
+import type { DiskUsageResponse, Pull } from '../gen/admin.ts';
 import type { Logger } from '../base/log.ts';
 import type { Stages } from '../base/stages.ts';
 
@@ -104,6 +105,10 @@ export interface ImageEngine {
   /** Removes the image with all its tags and digests. Absent: success. In use by a container: failed-precondition. */
   remove(image: ImageSpec, ctx: CallContext): Promise<void>;
   fsInfo(): Promise<{ images: FilesystemUsage[]; containers: FilesystemUsage[] }>;
+  /** The pulls in flight as they are now, the oldest first. A pull that several callers wait for is one. */
+  pulls(): Promise<Pull[]>;
+  /** What takes which place on the disk, from records and counters. */
+  diskUsage(): Promise<DiskUsageResponse>;
 }
 
 export interface NodeEngine {

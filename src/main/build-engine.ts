@@ -18,6 +18,7 @@ import { PathResolver } from '../host/path-resolver.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
 import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
+import { containerUsages } from '../native/container/container-usages.ts';
 import { usesImage } from '../native/container/container-record.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
 import { Creations } from '../native/container/creations.ts';
@@ -119,6 +120,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     log,
     usedBy: (imageId) => containerRecords.all().filter((record) => usesImage(record, imageId)).map((record) => record.id),
     containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
+    containerUsages: () => containerUsages({ records: containerRecords, usage, roots, podName: (id) => podNameOf(podRecords.get(id)) }),
     registryFiles: registryFiles(config),
     trustFiles: trustFiles(config),
     layersAtOnce: config.image.maxParallelLayers,
@@ -213,6 +215,11 @@ function selinuxOf({ disableSelinux }: Config['security'], log: Logger): Selinux
   const contexts = selinuxContexts();
   if (contexts === undefined) log.warn('containers run without SELinux labels: its policy on this node has none for containers (install container-selinux)');
   return contexts;
+}
+
+function podNameOf(record: PodRecord | undefined): string {
+  const { namespace, name } = record?.config.metadata ?? { namespace: '', name: '' };
+  return `${namespace}/${name}`;
 }
 
 /** The writable layers together, as far as they were measured. */

@@ -48,8 +48,8 @@ async function serve(argv: readonly string[], io: ProgramIo): Promise<number> {
   return serveCommand(argv, io, {
     version: ownVersion(),
     async parts() {
-      const [{ buildEngine }, { serveCri }] = await Promise.all([import('./build-engine.ts'), import('../face/cri/server.ts')]);
-      return { buildEngine, serveCri };
+      const [{ buildEngine }, { serveFaces }] = await Promise.all([import('./build-engine.ts'), import('./serve-faces.ts')]);
+      return { buildEngine, serveFaces };
     },
   });
 }

@@ -30,7 +30,7 @@ const parts: ServeParts = {
       },
     };
   },
-  async serveCri({ socketPath, log }) {
+  async serveFaces({ socketPath, log }) {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(socketPath, resolve));
     return {

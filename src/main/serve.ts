@@ -25,7 +25,7 @@ export interface RunningEngine {
 /** What the daemon is made of. A parameter, so that a test can run it with an engine of its own. */
 export interface ServeParts {
   buildEngine(config: Config, log: Logger): Promise<RunningEngine>;
-  serveCri(request: { socketPath: string; engine: Engine; log: Logger; runtimeVersion: string; maxMessageBytes: number }): Promise<{
+  serveFaces(request: { socketPath: string; engine: Engine; log: Logger; runtimeVersion: string; maxMessageBytes: number }): Promise<{
     /** Takes no more calls and resolves when those in flight are answered, or broken off after the grace. */
     close(graceMs: number): Promise<void>;
   }>;
@@ -65,12 +65,12 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
     const notifier = undo.use(openNotifier(sources.environment, log));
     undo.use(claim(config));
 
-    const { buildEngine, serveCri } = await parts();
+    const { buildEngine, serveFaces } = await parts();
     const running = await buildEngine(config, log);
     const { engine } = running;
     undo.defer(() => running.close());
-    const cri = await serveCri({ socketPath: config.socket, engine, log, runtimeVersion: version, maxMessageBytes: config.grpc.maxMessageBytes });
-    undo.defer(() => cri.close(callGraceMs));
+    const faces = await serveFaces({ socketPath: config.socket, engine, log, runtimeVersion: version, maxMessageBytes: config.grpc.maxMessageBytes });
+    undo.defer(() => faces.close(callGraceMs));
 
     signals.onReload(reloader(loaded, {
       sources, log, notifier,

@@ -1,17 +1,28 @@
 /** Images over the socket: pulling by every kind of name, one identity in every call, removal, and what they take. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { after, test } from 'node:test';
-import { status } from '@grpc/grpc-js';
+import { promisify } from 'node:util';
+import { Client, credentials, status } from '@grpc/grpc-js';
+import { AdminService, LayerPhase, type Pull, type WatchPullsResponse } from '../../src/gen/admin.ts';
 import { ContainerFilter, ContainerState, ImageFilter, ImageSpec } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
 import { busyboxImage, makeImage, makeIndex, pushImage, type TestEntry, type TestImage } from '../support/image.ts';
+import { startFaultyRegistry } from '../support/registry.ts';
 import { assertFails, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
 const node = await startWorkload({ config: '[image]\npinned = ["*/kept-by-name:*"]\n' });
 after(() => node.stop());
 const { client, registry } = node;
+const program = path.join(import.meta.dirname, '../../dist/main/gantry.js');
+
+interface DiskUsageJson {
+  readonly images: readonly { id: string; totalBytes: string; exclusiveBytes: string; sharedBytes: string }[];
+  readonly layers: readonly { imageIds: readonly string[] }[];
+}
 
 const spec = (image: string): { image: ImageSpec } => ({ image: message(ImageSpec, { image }) });
 const statusOf = async (image: string) => (await client.imageStatus(spec(image))).image;
@@ -229,6 +240,63 @@ test('images survive a restart of the daemon', async () => {
 
   assert.deepEqual((await client.listImages()).images, before);
   assert.equal(await fileIn(`${registry.host}/test/by-tag:1`), 'by-tag');
+});
+
+/** Runs a command of `gantry` against this daemon; resolves with what it wrote. */
+async function gantry(...args: string[]): Promise<{ stdout: string; stderr: string }> {
+  return await promisify(execFile)(process.execPath, [program, ...args], { env: { ...process.env, GANTRY_SOCKET: node.daemon.paths.socket } });
+}
+
+/** What the daemon says of the pull of this image, until `enough`. */
+async function watched(image: string, enough: (pull: Pull) => boolean): Promise<Pull> {
+  const admin = new Client(`unix:${node.daemon.paths.socket}`, credentials.createInsecure());
+  try {
+    const { path, requestSerialize, responseDeserialize } = AdminService.watchPulls;
+    const answers = admin.makeServerStreamRequest(path, requestSerialize, responseDeserialize, { image, intervalMs: 100 }, { deadline: Date.now() + 20_000 });
+    for await (const { pulls: [pull] } of answers as AsyncIterable<WatchPullsResponse>) if (pull !== undefined && enough(pull)) return pull;
+    return assert.fail('the watch ended');
+  } finally {
+    admin.close();
+  }
+}
+
+test('a pull can be watched layer by layer, and afterwards each byte of two images that share a layer is accounted for', async () => {
+  const random = (size: number): Buffer => randomBytes(size);
+  const shared: TestEntry = { path: 'shared', content: random(400_000) };
+  const [one, two] = ['one', 'two'].map((name) => makeImage({ compression: 'none', layers: [[shared], [{ path: name, content: random(200_000) }]] })) as [TestImage, TestImage];
+  const [, , slow] = one.blobs;
+  const { promise: go, resolve: release } = Promise.withResolvers<void>();
+  const faulty = await startFaultyRegistry({ 'one:1': one, 'two:1': two }, async (request, response) => {
+    if (!request.url.endsWith(slow!.digest)) return false;
+    response.writeHead(200, { 'content-length': slow!.bytes.length }).write(slow!.bytes.subarray(0, 100_000));
+    await go;
+    response.end(slow!.bytes.subarray(100_000));
+    return true;
+  });
+  const names = [`${faulty.host}/one:1`, `${faulty.host}/two:1`] as const;
+
+  const pulling = gantry('pull', names[0]);
+  const pull = await watched(names[0], ({ layers }) => layers.some(({ phase }) => phase === LayerPhase.LAYER_DONE) && layers.some(({ bytesReceived }) => bytesReceived === 100_000n));
+  assert.deepEqual(pull.layers.map(({ digest, bytesReceived, bytesWanted, host }) => [digest, bytesReceived, bytesWanted, host]), [
+    [one.blobs[1]!.digest, BigInt(one.blobs[1]!.bytes.length), BigInt(one.blobs[1]!.bytes.length), faulty.host],
+    [slow!.digest, 100_000n, BigInt(slow!.bytes.length), faulty.host],
+  ]);
+  release();
+  const { stdout, stderr } = await pulling;
+  assert.equal(stdout, `${one.id}\n`);
+  assert.match(stderr, new RegExp(`layer ${slow!.digest.slice(7, 19)} done, 20\\d kB\n.*: 2 layers with 60\\d kB in`));
+
+  await node.pull(names[1]);
+  const usage = JSON.parse((await gantry('df', '-o', 'json')).stdout) as DiskUsageJson;
+  const of = (image: TestImage) => usage.images.find(({ id }) => id === image.id)!;
+  for (const image of [one, two]) assert.equal(Number(of(image).totalBytes), Number(of(image).exclusiveBytes) + Number(of(image).sharedBytes));
+  assert.equal(of(one).sharedBytes, of(two).sharedBytes);
+  assert.ok(Number(of(one).sharedBytes) >= 400_000 && Number(of(one).exclusiveBytes) >= 200_000);
+  assert.equal(usage.layers.filter(({ imageIds }) => imageIds.includes(one.id) && imageIds.includes(two.id)).length, 1);
+  assert.match(node.daemon.log(), /pull begins.*one:1[^]*pull is done.*one:1/);
+
+  for (const name of names) await remove(name);
+  await faulty.stop();
 });
 
 test('names that cannot be pulled are refused, each for its reason', async () => {

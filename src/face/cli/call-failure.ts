@@ -16,9 +16,14 @@ const kinds: Readonly<Partial<Record<status, ErrorKind>>> = {
   [status.UNAVAILABLE]: 'unavailable',
 };
 
+/** Beginning of the paths of our own API, which other runtimes do not have. */
+const ownApi = '/gantry.admin.v1.';
+
 export interface FailedCall {
   readonly act: string;
   readonly object: string | undefined;
+  /** Of the method: `/runtime.v1.RuntimeService/Version`. */
+  readonly path: string;
   readonly deadlineMs: number;
   readonly socket: string;
 }
@@ -48,6 +53,7 @@ function sentence(error: ServiceError, call: FailedCall): string {
     case status.UNAVAILABLE:
       return /No connection established|Connection dropped|ECONNRE|EPIPE/.test(details) ? `the daemon at ${call.socket} went away` : details;
     case status.UNIMPLEMENTED:
+      if (call.path.startsWith(ownApi)) return `only a gantry of this version offers that, and the runtime at ${call.socket} is another`;
       return `the runtime at ${call.socket} does not offer this call (${details})`;
     case status.RESOURCE_EXHAUSTED:
       return details || 'the answer is too large';

@@ -1,21 +1,15 @@
-/** A CRI v1 client for people's commands: any runtime's socket, a deadline on every call, errors as sentences. */
+/** A client of CRI v1, and of our own API where the runtime has it, for people's commands: any runtime's socket, errors as sentences. */
 import net from 'node:net';
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { failure, hasCode, type GantryError } from '../../base/errors.ts';
 import { callFailure } from './call-failure.ts';
-
-/** A unary method of the generated service definitions (`RuntimeServiceService.version`, …). */
-export interface UnaryMethod<Request, Response> {
-  readonly path: string;
-  requestSerialize(value: Request): Buffer;
-  responseDeserialize(value: Buffer): Response;
-}
+import { streamed, unary, uploaded, type CallLimits, type CallMethod } from './calls.ts';
 
 export interface CallOptions {
   /** For messages: what is attempted (`start container`) and on what. */
   readonly act: string;
   readonly object?: string;
-  /** Default 30 s. */
+  /** Default 30 s; of a stream none. */
   readonly deadlineMs?: number;
   /** Cancels the call; default is the client's own. Pass `null` for calls that clean up after an interrupt. */
   readonly signal?: AbortSignal | null;
@@ -23,7 +17,11 @@ export interface CallOptions {
 
 export interface CriClient {
   readonly socket: string;
-  call<Request, Response>(method: UnaryMethod<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
+  call<Request, Response>(method: CallMethod<Request, Response>, request: Request, options: CallOptions): Promise<Response>;
+  /** The answers as they come, no faster than they are read; who stops reading cancels the call. */
+  stream<Request, Response>(method: CallMethod<Request, Response>, request: Request, options: CallOptions): AsyncIterable<Response>;
+  /** Sends the requests, no faster than they are taken, and resolves with the answer; when `requests` throws, so does this. */
+  upload<Request, Response>(method: CallMethod<Request, Response>, requests: AsyncIterable<Request>, options: CallOptions): Promise<Response>;
   close(): void;
 }
 
@@ -46,44 +44,41 @@ export async function connectCri(socket: string, signal: AbortSignal): Promise<C
     'grpc.max_receive_message_length': largestMessage,
     'grpc.max_send_message_length': largestMessage,
   });
+  const limitsOf = (options: CallOptions, usualMs: number): CallLimits => ({
+    deadlineMs: options.deadlineMs ?? usualMs,
+    signal: options.signal === undefined ? signal : (options.signal ?? undefined),
+  });
+  /** What gRPC says of a failed call, as a sentence; what else was thrown (by a source of requests) is left as it is. */
+  const inWords = (error: unknown, method: { readonly path: string }, options: CallOptions, { deadlineMs }: CallLimits): unknown =>
+    isServiceError(error) ? callFailure(error, { act: options.act, object: options.object, path: method.path, deadlineMs, socket }) : error;
   return {
     socket,
     close: () => channel.close(),
-    call(method, request, options) {
-      const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
-      const cancelledBy = options.signal === undefined ? signal : (options.signal ?? undefined);
-      return unary(channel, method, request, { deadlineMs, signal: cancelledBy }).catch((error: ServiceError) => {
-        throw callFailure(error, { act: options.act, object: options.object, deadlineMs, socket });
+    async call(method, request, options) {
+      const limits = limitsOf(options, defaultDeadlineMs);
+      return await unary(channel, method, request, limits).catch((error: unknown) => {
+        throw inWords(error, method, options, limits);
+      });
+    },
+    async *stream(method, request, options) {
+      const limits = limitsOf(options, Infinity);
+      try {
+        yield* streamed(channel, method, request, limits);
+      } catch (error) {
+        throw inWords(error, method, options, limits);
+      }
+    },
+    async upload(method, requests, options) {
+      const limits = limitsOf(options, Infinity);
+      return await uploaded(channel, method, requests, limits).catch((error: unknown) => {
+        throw inWords(error, method, options, limits);
       });
     },
   };
 }
 
-function unary<Request, Response>(
-  channel: Client,
-  method: UnaryMethod<Request, Response>,
-  request: Request,
-  limits: { deadlineMs: number; signal: AbortSignal | undefined },
-): Promise<Response> {
-  return new Promise((resolve, reject) => {
-    const cancel = () => call.cancel();
-    const deadline = limits.deadlineMs === Infinity ? Infinity : Date.now() + limits.deadlineMs;
-    const call = channel.makeUnaryRequest(
-      method.path,
-      (value: Request) => method.requestSerialize(value),
-      (value: Buffer) => method.responseDeserialize(value),
-      request,
-      new Metadata(),
-      { deadline },
-      (error, response) => {
-        limits.signal?.removeEventListener('abort', cancel);
-        if (error) reject(error);
-        else resolve(response as Response);
-      },
-    );
-    if (limits.signal?.aborted) cancel();
-    else limits.signal?.addEventListener('abort', cancel, { once: true });
-  });
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && 'details' in error && 'metadata' in error;
 }
 
 /** Tells "nobody is there" from "you may not" before gRPC hides both behind one status. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { DiskUsageResponse, Pull } from '../../gen/admin.ts';
 import { cliCommands } from './commands.ts';
 import { imageSpec } from './image-spec.ts';
 import { fakeRuntime, runCommand, type FakeRuntime } from './runtime.fake.ts';
@@ -168,4 +169,45 @@ test('an interrupted command ends with 130', async (t) => {
   fake.methods['version'] = () => new Promise(() => {});
 
   assert.deepEqual(await runCommand(fake.socket, ['version'], { signal: AbortSignal.abort() }), { code: 130, out: '', err: 'gantry version: interrupted\n' });
+});
+
+const inFlight: Pull = {
+  image: 'r/web:1', startedAt: BigInt(Date.now() - 5500) * 1_000_000n, stage: 'layers',
+  layers: [
+    { digest: `sha256:${'a'.repeat(64)}`, phase: 4, bytesWanted: 5n, bytesReceived: 0n, bytesPerSecond: 0n, host: '' },
+    { digest: `sha256:${'b'.repeat(64)}`, phase: 1, bytesWanted: 4_000_000n, bytesReceived: 1_000_000n, bytesPerSecond: 1_000_000n, host: 'r' },
+  ],
+};
+const usage: DiskUsageResponse = {
+  images: [], layers: [], partialDownloads: [{ digest: `sha256:${'a'.repeat(64)}`, bytes: 9000n }], containers: [],
+  filesystems: [{ mountpoint: '/data', imageBytes: 0n, containerBytes: 0n, partialBytes: 9000n, sizeBytes: 10_000n, availableBytes: 1000n }],
+};
+
+test('pulls lists what is on its way, as a table or as JSON', async (t) => {
+  const { socket } = await fakeRuntime(t, { pulls: [[inFlight]], usage });
+
+  assert.match((await runCommand(socket, ['pulls'])).out, /^IMAGE +STAGE +LAYERS +AGE +PROGRESS\nr\/web:1 +layers +1\/2 +\ds +1 MB of 4 MB  1 MB\/s  3 s left\n$/);
+  const { pulls } = JSON.parse((await runCommand(socket, ['pulls', '-o', 'json'])).out) as { pulls: { layers: { phase: string; bytesWanted: string }[] }[] };
+  assert.deepEqual(pulls[0]!.layers.map(({ phase, bytesWanted }) => [phase, bytesWanted]), [['LAYER_HERE_ALREADY', '5'], ['LAYER_DOWNLOADING', '4000000']]);
+});
+
+test('df prints a table for each kind of thing, or all figures as JSON', async (t) => {
+  const { socket } = await fakeRuntime(t, { pulls: [], usage });
+
+  assert.equal((await runCommand(socket, ['df'])).out, [
+    'PARTIAL DOWNLOAD  SIZE', 'aaaaaaaaaaaaa     9 kB', '',
+    'FILESYSTEM  IMAGES  CONTAINERS  PARTIAL  SIZE   AVAILABLE', '/data       0 B     0 B         9 kB     10 kB  1 kB', '',
+  ].join('\n'));
+  const printed = JSON.parse((await runCommand(socket, ['df', '-o', 'json'])).out) as { filesystems: object[]; images: object[] };
+  assert.deepEqual([printed.images, printed.filesystems[0]], [[], { mountpoint: '/data', imageBytes: '0', containerBytes: '0', partialBytes: '9000', sizeBytes: '10000', availableBytes: '1000' }]);
+});
+
+test('what only gantry offers is told of another runtime in a sentence', async (t) => {
+  const { socket } = await fakeRuntime(t);
+
+  for (const [command, act] of [['df', 'ask for the disk usage'], ['pulls', 'list pulls']] as const) {
+    assert.deepEqual(await runCommand(socket, [command]), {
+      code: 1, out: '', err: `gantry ${command}: ${act}: only a gantry of this version offers that, and the runtime at ${socket} is another\n`,
+    });
+  }
 });

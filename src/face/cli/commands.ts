@@ -3,6 +3,7 @@ import { isKind, messageOf } from '../../base/errors.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { connectCri, socketPath, type CriClient } from './client.ts';
 import { allFlags, helpText, type Command } from './command.ts';
+import { df } from './command/df.ts';
 import { exec } from './command/exec.ts';
 import { images } from './command/images.ts';
 import { info } from './command/info.ts';
@@ -12,12 +13,13 @@ import { play } from './command/play.ts';
 import { pods } from './command/pods.ts';
 import { ps } from './command/ps.ts';
 import { pull } from './command/pull.ts';
+import { pulls } from './command/pulls.ts';
 import { rm } from './command/rm.ts';
 import { stop } from './command/stop.ts';
 import { version } from './command/version.ts';
 import { printable, write, type CliIo } from './io.ts';
 
-const commands: readonly Command[] = [play, pull, images, pods, ps, logs, exec, inspect, stop, rm, info, version];
+const commands: readonly Command[] = [play, pull, pulls, images, df, pods, ps, logs, exec, inspect, stop, rm, info, version];
 
 /** Name, one-line summary and usage of every command, in the order in which help lists them. */
 export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string }[] = commands;

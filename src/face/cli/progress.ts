@@ -4,7 +4,7 @@ import type { Stages } from '../../base/stages.ts';
 import { humanElapsed } from './human.ts';
 import { printable, type CliIo } from './io.ts';
 
-const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
+export const spinnerFrames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
 
 export class Progress {
   readonly #out: Writable;
@@ -21,7 +21,7 @@ export class Progress {
     if (!this.#spins) return work();
     const began = performance.now();
     let frame = 0;
-    const draw = () => this.#out.write(`\r\u001b[K${frames[frame++ % frames.length]} ${printable(what)}  ${humanElapsed(performance.now() - began)}`);
+    const draw = () => this.#out.write(`\r\u001b[K${spinnerFrames[frame++ % spinnerFrames.length]} ${printable(what)}  ${humanElapsed(performance.now() - began)}`);
     draw();
     const timer = setInterval(draw, 100);
     try {

@@ -1,7 +1,8 @@
 /**
- * CRI messages as the protobuf JSON mapping has them: camelCase names, 64-bit integers as decimal strings, enums by
+ * Messages of the CRI and of our own API as the protobuf JSON mapping has them: camelCase names, 64-bit integers as decimal strings, enums by
  * name, bytes in base64. Unlike the mapping's default, zero values are printed too, so that a script finds every field.
  */
+import { LayerPhase } from '../../gen/admin.ts';
 import {
   ContainerState, MountPropagation, NamespaceMode, PodSandboxState, SecurityProfile_ProfileType, Signal, SupplementalGroupsPolicy,
 } from '../../gen/cri.ts';
@@ -18,6 +19,7 @@ const enums: Readonly<Record<string, Names>> = {
   stopSignal: Signal,
   supplementalGroupsPolicy: SupplementalGroupsPolicy,
   profileType: SecurityProfile_ProfileType,
+  phase: LayerPhase,
 };
 
 /** A pod message (PodSandbox, PodSandboxStatus). */
@@ -25,7 +27,7 @@ export function podJson(message: object): Json {
   return convert(message, { ...enums, state: PodSandboxState });
 }
 
-/** Any other CRI message; `state` is a container's. */
+/** Any other message; `state` is a container's. */
 export function messageJson(message: object): Json {
   return convert(message, { ...enums, state: ContainerState });
 }

@@ -4,7 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
-import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall } from '@grpc/grpc-js';
+import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { AdminService, type DiskUsageResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
 import { ContainerState, ImageServiceService, PodSandboxState, RuntimeServiceService } from '../../gen/cri.ts';
 import type {
   Container, CreateContainerRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RunPodSandboxRequest,
@@ -21,6 +22,8 @@ export class FakeRuntime {
   readonly created: CreateContainerRequest[] = [];
   /** Calls that fail, by what `calls` would say, with their message. */
   readonly failures = new Map<string, string>();
+  /** What our own API says; without it the runtime is somebody else's. */
+  admin: { readonly pulls: Pull[][]; readonly usage: DiskUsageResponse } | undefined;
   /** Exit codes of containers that end at once, by name. */
   readonly exits = new Map<string, number>();
   readonly socket: string;
@@ -128,10 +131,21 @@ export class FakeRuntime {
   }
 }
 
+/** Each watch gets the snapshots one after the other, then stays open unless it was for one only. */
+function adminHandlers({ admin }: FakeRuntime): UntypedServiceImplementation {
+  return {
+    watchPulls(stream: ServerWritableStream<WatchPullsRequest, WatchPullsResponse>) {
+      for (const pulls of admin!.pulls) stream.write({ pulls });
+      if (stream.request.intervalMs === 0) stream.end();
+    },
+    diskUsage: (_call: unknown, callback: sendUnaryData<DiskUsageResponse>) => callback(null, admin!.usage),
+  };
+}
+
 /** A fake runtime with a socket of its own, gone after the test. */
-export async function fakeRuntime(t: TestContext): Promise<FakeRuntime & { folder: string }> {
+export async function fakeRuntime(t: TestContext, admin?: FakeRuntime['admin']): Promise<FakeRuntime & { folder: string }> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'gantry-cli-'));
-  const fake = Object.assign(new FakeRuntime(path.join(folder, 'cri.sock')), { folder });
+  const fake = Object.assign(new FakeRuntime(path.join(folder, 'cri.sock')), { folder, admin });
   const server = new Server();
   const handlers = Object.fromEntries(
     Object.entries(fake.methods).map(([name, method]) => [
@@ -147,6 +161,7 @@ export async function fakeRuntime(t: TestContext): Promise<FakeRuntime & { folde
   );
   server.addService(RuntimeServiceService, handlers);
   server.addService(ImageServiceService, handlers);
+  if (admin !== undefined) server.addService(AdminService, adminHandlers(fake));
   await new Promise<void>((resolve, reject) => server.bindAsync(`unix:${fake.socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve())));
   t.after(async () => {
     server.forceShutdown();

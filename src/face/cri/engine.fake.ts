@@ -1,5 +1,6 @@
 /** An engine that answers every call with something recognisable and remembers what it was asked. */
 import type { CallContext, Engine } from '../../engine/engine.ts';
+import { DiskUsageResponse } from '../../gen/admin.ts';
 import {
   Container, ContainerResources, ContainerStats, ContainerStatus, FilesystemUsage, Image, PodSandbox, PodSandboxStats, PodSandboxStatus,
   RuntimeConfigResponse, RuntimeFeatures, RuntimeHandler, RuntimeStatus,
@@ -61,6 +62,8 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
       status: async ({ image }, verbose) => (image === 'absent' ? undefined : { image: only(Image, { id: image }), info: verbose ? info : {} }),
       remove: async () => {},
       fsInfo: async () => ({ images: [only(FilesystemUsage, { timestamp: 1n })], containers: [only(FilesystemUsage, { timestamp: 2n })] }),
+      pulls: async () => [],
+      diskUsage: async () => only(DiskUsageResponse),
       ...other.images,
     },
     node: {

@@ -7,15 +7,16 @@ import type { TestContext } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import type { LogFields, Logger } from '../../base/log.ts';
+import { serveGrpc } from '../grpc/server.ts';
+import type { GrpcServer } from '../grpc/server.ts';
 import type { CriClient } from './cri-client.fake.ts';
 import { criClient } from './cri-client.fake.ts';
+import { criServices } from './cri-services.ts';
 import { fakeEngine } from './engine.fake.ts';
 import type { FakeEngine } from './engine.fake.ts';
-import { serveCri } from './server.ts';
-import type { CriServer } from './server.ts';
 
 export interface Served {
-  readonly server: CriServer;
+  readonly server: GrpcServer;
   readonly socketPath: string;
   readonly lines: LogLine[];
   client(...options: Parameters<typeof criClient> extends [string, ...infer Rest] ? Rest : never): CriClient;
@@ -35,7 +36,8 @@ export async function served(t: TestContext, { engine }: Pick<FakeEngine, 'engin
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'cri-server-'));
   const socketPath = path.join(folder, 'cri.sock');
   const lines: LogLine[] = [];
-  const server = await serveCri({ socketPath, engine, log: recorder(lines), runtimeVersion: '1.2.3', maxMessageBytes });
+  const services = criServices({ engine, runtimeVersion: '1.2.3', maxMessageBytes });
+  const server = await serveGrpc({ socketPath, services, log: recorder(lines), maxMessageBytes });
   const clients: CriClient[] = [];
   t.after(async () => {
     clients.forEach((client) => client.close());

@@ -6,6 +6,8 @@ import { downloadBlob } from '../../part/registry/download-blob.ts';
 import type { Descriptor, ImageManifest } from '../../part/registry/manifest.ts';
 import type { RegistrySources } from '../../part/registry/registry-sources.ts';
 import type { ImageDeps } from './image-deps.ts';
+import { countedBy, LayerTransfer } from './layer-transfer.ts';
+import type { PullProgress } from './pull-progress.ts';
 
 export interface ImageLayer {
   readonly blob: Descriptor;
@@ -26,14 +28,23 @@ export function pairLayers(manifest: ImageManifest, document: ImageDocument): Im
   return [...layers.values()];
 }
 
+export interface LayersRequest {
+  readonly sources: RegistrySources;
+  readonly layers: readonly ImageLayer[];
+  readonly progress: PullProgress;
+  readonly signal: AbortSignal;
+}
+
 /** Resolves when every layer is stored. At the first failure the other downloads are stopped; whole layers are kept for the retry. */
-export async function fetchLayers(deps: ImageDeps, request: { sources: RegistrySources; layers: readonly ImageLayer[]; signal: AbortSignal }): Promise<void> {
+export async function fetchLayers(deps: ImageDeps, request: LayersRequest): Promise<void> {
   const stop = new AbortController();
   const signal = AbortSignal.any([request.signal, stop.signal]);
   // The largest first: the others fit in beside it.
-  const queue = request.layers.filter((layer) => deps.layers.get(layer.diffId) === undefined).sort((a, b) => b.blob.size - a.blob.size);
+  const isHere = (layer: ImageLayer): boolean => deps.layers.get(layer.diffId) !== undefined;
+  request.progress.layersAre(request.layers, isHere);
+  const queue = request.layers.filter((layer) => !isHere(layer)).sort((a, b) => b.blob.size - a.blob.size);
   const workThroughQueue = async (): Promise<void> => {
-    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await fetchLayer(deps, { sources: request.sources, layer, signal });
+    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await fetchLayer(deps, layer, { ...request, signal });
   };
   const lanes = Array.from({ length: Math.min(deps.layersAtOnce, queue.length) }, workThroughQueue);
   try {
@@ -46,8 +57,15 @@ export async function fetchLayers(deps: ImageDeps, request: { sources: RegistryS
 }
 
 // Downloads are shared within a registry only: a registry that is slow, or lies, holds up nobody but those who chose it.
-async function fetchLayer(deps: ImageDeps, { sources, layer, signal }: { sources: RegistrySources; layer: ImageLayer; signal: AbortSignal }): Promise<void> {
-  const { blob, diffId } = layer;
-  await sources.verified(blob.digest, signal, () => deps.downloads.run(`${sources.host} ${blob.digest} ${diffId}`, signal, (workSignal) =>
-    deps.layers.add({ blob: blob.digest, size: blob.size, diffId }, (openSignal) => downloadBlob(sources, blob, openSignal), workSignal)));
+async function fetchLayer(deps: ImageDeps, { blob, diffId }: ImageLayer, { sources, progress, signal }: LayersRequest): Promise<void> {
+  const key = `${sources.host} ${blob.digest} ${diffId}`;
+  await sources.verified(blob.digest, signal, async () => {
+    const stored = deps.downloads.run(key, signal, async (workSignal) => {
+      const transfer = new LayerTransfer(blob);
+      return await deps.inFlight.transferring(key, transfer, () =>
+        deps.layers.add({ blob: blob.digest, size: blob.size, diffId }, (openSignal) => downloadBlob(countedBy(transfer, sources), blob, openSignal), workSignal));
+    });
+    progress.follow(diffId, deps.inFlight.transfer(key)); // ours, or that of the pull which began it
+    return await stored;
+  });
 }

@@ -4,6 +4,11 @@ import type { ImageDeps } from './image-deps.ts';
 
 const blockBytes = 4096;
 
+/** What a document of so many bytes takes on disk. */
+export function documentBytes(size: number): bigint {
+  return BigInt(Math.ceil(size / blockBytes) * blockBytes);
+}
+
 export async function fsInfo(deps: ImageDeps): Promise<{ images: FilesystemUsage[]; containers: FilesystemUsage[] }> {
   return { images: [imageUsage(deps)], containers: await deps.containerFilesystems() };
 }
@@ -18,7 +23,7 @@ function imageUsage(deps: Pick<ImageDeps, 'layers' | 'records'>): FilesystemUsag
   }
   const documents = new Map(deps.records.all().flatMap((record) => record.documents.map(({ digest, size }) => [digest, size])));
   for (const size of documents.values()) {
-    bytes += Math.ceil(size / blockBytes) * blockBytes;
+    bytes += Number(documentBytes(size));
     inodes += 1;
   }
   return {

@@ -7,13 +7,17 @@ import type { Patience } from '../../part/registry/pace.ts';
 import type { Platform } from '../../part/registry/platform.ts';
 import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
+import type { ContainerUsage, PartialDownload } from '../../gen/admin.ts';
 import type { FilesystemUsage } from '../../gen/cri.ts';
 import type { TrustFiles } from './check-policy.ts';
 import type { Holds } from './holds.ts';
 import type { ImageRecords } from './image-records.ts';
+import type { PullsInFlight } from './pull-progress.ts';
 import type { SharedWork } from './shared-work.ts';
 
 export interface ImageDeps {
+  /** The daemon's root directory. */
+  readonly root: string;
   readonly log: Logger;
   readonly store: Store;
   readonly records: ImageRecords;
@@ -34,6 +38,10 @@ export interface ImageDeps {
   readonly usedBy: (imageId: string) => readonly string[];
   /** The filesystems of the containers' writable layers. */
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
+  /** The containers' writable layers, one by one. */
+  readonly containerUsages: () => ContainerUsage[];
+  /** Downloads that can be resumed. */
+  readonly partialDownloads: () => readonly PartialDownload[];
   readonly holds: Holds;
   /** Images that a container is being made from or will mount, by the container's id. */
   readonly heldImages: Map<string, Set<string>>;
@@ -41,4 +49,6 @@ export interface ImageDeps {
   readonly pulls: SharedWork<string>;
   /** Layer downloads in flight, by registry, blob and diff id. */
   readonly downloads: SharedWork<LayerRecord>;
+  /** How far both are. */
+  readonly inFlight: PullsInFlight;
 }

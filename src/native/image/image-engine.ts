@@ -1,6 +1,7 @@
 /** The native ImageEngine: builds the parts and answers the calls; each call's work is in a file of its own. */
 import type { Logger } from '../../base/log.ts';
 import type { ImageEngine } from '../../engine/engine.ts';
+import type { ContainerUsage, PartialDownload } from '../../gen/admin.ts';
 import type { FilesystemUsage } from '../../gen/cri.ts';
 import { ContentStore } from '../../part/content/content-store.ts';
 import { LayerStore } from '../../part/layer/layer-store.ts';
@@ -16,6 +17,7 @@ import type { Platform } from '../../part/registry/platform.ts';
 import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
 import type { TrustFiles } from './check-policy.ts';
+import { diskUsage } from './disk-usage.ts';
 import { fsInfo } from './fs-info.ts';
 import { Holds } from './holds.ts';
 import { createImageCatalog } from './image-catalog.ts';
@@ -25,6 +27,7 @@ import { ImageRecords } from './image-records.ts';
 import type { ImageRecord } from './image-records.ts';
 import { imageInfo, toCriImage } from './image-status.ts';
 import { pullImage } from './pull-image.ts';
+import { PullsInFlight } from './pull-progress.ts';
 import { recoverImages } from './recover-images.ts';
 import { removeImage, sweepUnneeded } from './remove-image.ts';
 import { SharedWork } from './shared-work.ts';
@@ -37,6 +40,10 @@ export interface ImageEngineOptions {
   /** Names the containers of an image, for refusing its removal. */
   readonly usedBy: (imageId: string) => readonly string[];
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
+  /** The containers' writable layers for `gantry df`; by default none. */
+  readonly containerUsages?: () => ContainerUsage[];
+  /** Interrupted downloads that can be resumed; by default none. */
+  readonly partialDownloads?: () => readonly PartialDownload[];
   /** What administrators say about registries, read at every pull; by default nothing. */
   readonly registryFiles?: RegistryFiles;
   /** Whose images are taken, read at every pull; by default everybody's. */
@@ -93,6 +100,8 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
     },
     remove: async (image) => await removeImage(deps, image.image),
     fsInfo: async () => await fsInfo(deps),
+    pulls: async () => deps.inFlight.snapshots(),
+    diskUsage: async () => await diskUsage(deps),
     recover: async () => await recoverImages(deps),
     async close() {
       clearTimeout(sweep);
@@ -105,6 +114,7 @@ function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
   const { root, store } = options;
   const journal = { records: store.table<LayerRecord>('layer'), ledger: store.ledger, transaction: <T>(fn: () => T): T => store.transaction(fn) };
   return {
+    root,
     log: options.log,
     store,
     records: new ImageRecords(store.table<ImageRecord>('image')),
@@ -119,9 +129,12 @@ function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
     layersAtOnce: options.layersAtOnce ?? 3,
     usedBy: options.usedBy,
     containerFilesystems: options.containerFilesystems,
+    containerUsages: options.containerUsages ?? (() => []),
+    partialDownloads: options.partialDownloads ?? (() => []),
     holds: new Holds(),
     heldImages: new Map(),
     pulls: new SharedWork(),
     downloads: new SharedWork(),
+    inFlight: new PullsInFlight(),
   };
 }

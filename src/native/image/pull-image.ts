@@ -13,6 +13,8 @@ import { checkPolicy } from './check-policy.ts';
 import { fetchDocument } from './fetch-document.ts';
 import { fetchLayers, pairLayers } from './fetch-layers.ts';
 import type { ImageDeps } from './image-deps.ts';
+import { logPull } from './log-pull.ts';
+import type { PullProgress } from './pull-progress.ts';
 import { recordImage } from './record-image.ts';
 import { resolveManifest } from './resolve-manifest.ts';
 
@@ -51,24 +53,29 @@ interface ReferencePull extends PullRequest {
 }
 
 async function pullReference(deps: ImageDeps, request: ReferencePull, ctx: CallContext): Promise<string> {
-  return await deps.pulls.run(pullKey(request), ctx.signal, (signal) => pullOnce(deps, request, { ...ctx, signal }));
+  return await deps.pulls.run(pullKey(request), ctx.signal, (signal) =>
+    deps.inFlight.during(request.image.image, (progress) => logPull(ctx.log, progress, () => pullOnce(deps, { ...request, progress }, { ...ctx, signal }))));
 }
 
-async function pullOnce(deps: ImageDeps, request: ReferencePull, ctx: CallContext): Promise<string> {
-  const { reference, view } = request;
+async function pullOnce(deps: ImageDeps, request: ReferencePull & { readonly progress: PullProgress }, ctx: CallContext): Promise<string> {
+  const { reference, view, progress } = request;
+  const stage = <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    progress.enter(name);
+    return ctx.stages.run(name, work);
+  };
   const plan = await planPull(reference, request.auth, view);
   const sources = new RegistrySources({ plan, health: deps.hostHealth, ruleFor: (host) => ruleFor(view, host), patience: deps.patience });
   const releases: (() => void)[] = [];
   try {
-    const resolved = await ctx.stages.run('resolve', () => resolveManifest({ sources, reference, platform: deps.platform, signal: ctx.signal }));
-    await ctx.stages.run('policy', () => checkPolicy({ files: deps.trustFiles, reference, resolved, sources, view, signal: ctx.signal }));
-    const config = await ctx.stages.run('config', () => fetchDocument(sources, resolved.manifest.config, deps.platform, ctx.signal));
+    const resolved = await stage('resolve', () => resolveManifest({ sources, reference, platform: deps.platform, signal: ctx.signal }));
+    await stage('policy', () => checkPolicy({ files: deps.trustFiles, reference, resolved, sources, view, signal: ctx.signal }));
+    const config = await stage('config', () => fetchDocument(sources, resolved.manifest.config, deps.platform, ctx.signal));
     const layers = pairLayers(resolved.manifest, config.document);
     const documents = [...resolved.documents, config];
     releases.push(deps.holds.hold([...config.document.diffIds, ...documents.map(({ digest }) => digest)]));
 
-    await ctx.stages.run('layers', () => fetchLayers(deps, { sources, layers, signal: ctx.signal }));
-    return await ctx.stages.run('record', () => recordImage(deps, { reference, spec: request.image, digest: resolved.digest, documents, config }));
+    await stage('layers', () => fetchLayers(deps, { sources, layers, progress, signal: ctx.signal }));
+    return await stage('record', () => recordImage(deps, { reference, spec: request.image, digest: resolved.digest, documents, config }));
   } finally {
     sources.close();
     for (const release of releases) release();

@@ -20,6 +20,8 @@ export interface BlobSource {
   openBlob(blob: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob>;
   /** Hears of a download that broke off, so that the rest can come from somebody else. */
   brokeOff?(digest: Digest): void;
+  /** Hears of each piece of a download that goes on to its consumer. */
+  arrived?(bytes: number): void;
 }
 
 /**
@@ -35,6 +37,7 @@ export async function* downloadBlob(source: BlobSource, blob: Descriptor, signal
       for await (const chunk of readFrom(source, blob, received, signal)) {
         received += chunk.length;
         if (received > blob.size) throw failure('failed-precondition', { act: 'get blob', object: blob.digest, why: `${source.host} sends more than the ${blob.size} bytes that the manifest says` });
+        source.arrived?.(chunk.length);
         yield chunk;
       }
       if (received < blob.size) throw failure('unavailable', { act: 'get blob', object: blob.digest, why: `${source.host} ended after ${received} of ${blob.size} bytes` });

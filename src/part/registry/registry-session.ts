@@ -47,6 +47,8 @@ export interface SessionDeps {
 export interface OpenBlob {
   readonly body: IncomingMessage;
   readonly offset: number;
+  /** Who sends it. */
+  readonly host: string;
 }
 
 /** A registry that limits its callers is asked again this often, each time after the pause that it asks for, or twice the one before. */
@@ -103,13 +105,13 @@ export class RegistrySession {
   async openBlob(blob: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob> {
     const headers: OutgoingHttpHeaders = offset > 0 ? { range: `bytes=${offset}-` } : {};
     const body = await this.#get({ path: `blobs/${blob.digest}`, headers, act: 'get blob', object: blob.digest, signal });
-    if (body.statusCode !== 206) return { body, offset: 0 };
+    if (body.statusCode !== 206) return { body, offset: 0, host: this.host };
     const start = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '')?.[1];
     if (Number(start) !== offset) {
       body.destroy();
       throw failure('unavailable', { act: 'resume blob', object: blob.digest, why: `${this.host} was asked for bytes from ${offset} and sent others` });
     }
-    return { body, offset };
+    return { body, offset, host: this.host };
   }
 
   /** A 200 or 206 answer; authenticates when the registry asks for it. */

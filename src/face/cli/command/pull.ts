@@ -5,7 +5,7 @@ import { UsageError } from '../arguments.ts';
 import type { Command } from '../command.ts';
 import { imageSpec } from '../image-spec.ts';
 import { say, type CliIo } from '../io.ts';
-import { Progress } from '../progress.ts';
+import { displayPull } from '../pull-display.ts';
 
 /** Large images over slow links; the person who waits may interrupt earlier. */
 const pullDeadlineMs = 60 * 60 * 1000;
@@ -26,7 +26,7 @@ export const pull: Command = {
     const image = args.operands[0]!;
     const auth = await credentialsOf(args.text('creds'), io);
     const cri = await connect();
-    const pulled = await new Progress(io).spin(`pull ${image}`, () =>
+    const pulled = await displayPull({ io, cri, image }, () =>
       cri.call(
         imageService.pullImage,
         { image: imageSpec(image), auth, sandboxConfig: undefined },

@@ -1,5 +1,5 @@
 import type { ImageStatusRequest, ImageStatusResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 /** An image that is not here is an answer without one, not a failure. */

@@ -1,5 +1,5 @@
 import type { PullImageRequest, PullImageResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 export async function pullImage({ image, auth, sandboxConfig }: PullImageRequest, { engine, ctx }: RpcCall): Promise<PullImageResponse> {

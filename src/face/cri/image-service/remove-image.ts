@@ -1,5 +1,5 @@
 import type { RemoveImageRequest, RemoveImageResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 export async function removeImage({ image }: RemoveImageRequest, { engine, ctx }: RpcCall): Promise<RemoveImageResponse> {

@@ -1,5 +1,5 @@
 import type { ContainerStatsRequest, ContainerStatsResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 export async function containerStats({ containerId }: ContainerStatsRequest, { engine }: RpcCall): Promise<ContainerStatsResponse> {

@@ -1,5 +1,5 @@
 import type { ExecSyncRequest, ExecSyncResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 import { secondsOf } from '../seconds-of.ts';
 

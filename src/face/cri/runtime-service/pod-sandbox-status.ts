@@ -1,5 +1,5 @@
 import type { PodSandboxStatusRequest, PodSandboxStatusResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 /** The statuses of the containers and the time of asking are for a kubelet that listens to events: it takes them as the newer truth. */

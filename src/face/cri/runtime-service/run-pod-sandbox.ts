@@ -1,5 +1,5 @@
 import type { RunPodSandboxRequest, RunPodSandboxResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 export async function runPodSandbox(

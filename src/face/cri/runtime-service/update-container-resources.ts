@@ -1,6 +1,6 @@
 import { failure } from '../../../base/errors.ts';
 import type { UpdateContainerResourcesRequest, UpdateContainerResourcesResponse } from '../../../gen/cri.ts';
-import { required } from '../required.ts';
+import { required } from '../../grpc/required.ts';
 import type { RpcCall } from '../rpc.ts';
 
 export async function updateContainerResources(

@@ -1,3 +1,4 @@
+/** What surrounds every call (src/face/grpc/conduct.ts), as a client of the CRI sees it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../base/errors.ts';
@@ -50,7 +51,7 @@ test('a throw that is not ours is INTERNAL with its message; the stack stays in 
   const answer = await refused(client().call('startContainer', { containerId: 'abc' }));
   assert.deepEqual(answer, { code: 'INTERNAL', details: 'undefined is not a function' });
   assert.equal(lines[0]?.level, 'error');
-  assert.match(String(lines[0]?.['stack']), /conduct\.test\.ts/);
+  assert.match(String(lines[0]?.['stack']), /calls\.test\.ts/);
 });
 
 test('a changing call is logged at info with names, a reading one at debug', async (t) => {

@@ -1,3 +1,4 @@
+/** How the server ends (src/face/grpc/server.ts), with calls of the CRI in flight. */
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import { test } from 'node:test';

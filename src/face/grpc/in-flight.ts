@@ -6,7 +6,7 @@ import { failure } from '../../base/errors.ts';
  */
 export class InFlight {
   readonly #limit: number;
-  readonly #calls = new Map<AbortController, string>();
+  readonly #calls = new Map<AbortController, { readonly name: string; readonly endless: boolean }>();
   readonly #byMethod = new Map<string, number>();
   #idle: (() => void)[] = [];
 
@@ -19,13 +19,13 @@ export class InFlight {
   }
 
   /** Counts a call until `leave`; over the method's limit it is resource-exhausted. */
-  enter(method: string, call: AbortController): void {
-    const now = this.#byMethod.get(method) ?? 0;
+  enter(method: { readonly name: string; readonly endless: boolean }, call: AbortController): void {
+    const now = this.#byMethod.get(method.name) ?? 0;
     if (now >= this.#limit) {
       const why = `${now} such calls are being answered already; ask again when some are done`;
-      throw failure('resource-exhausted', { act: method, why });
+      throw failure('resource-exhausted', { act: method.name, why });
     }
-    this.#byMethod.set(method, now + 1);
+    this.#byMethod.set(method.name, now + 1);
     this.#calls.set(call, method);
   }
 
@@ -34,12 +34,17 @@ export class InFlight {
     const method = this.#calls.get(call);
     if (method === undefined) return;
     this.#calls.delete(call);
-    this.#byMethod.set(method, (this.#byMethod.get(method) ?? 1) - 1);
+    this.#byMethod.set(method.name, (this.#byMethod.get(method.name) ?? 1) - 1);
     if (this.#calls.size === 0) this.#idle.splice(0).forEach((tell) => tell());
   }
 
   abortAll(reason: Error): void {
     for (const call of this.#calls.keys()) call.abort(reason);
+  }
+
+  /** Aborts the calls that only their caller would end. */
+  abortEndless(reason: Error): void {
+    for (const [call, { endless }] of this.#calls) if (endless) call.abort(reason);
   }
 
   /** Resolves once nothing is being answered. */

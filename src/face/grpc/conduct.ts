@@ -1,6 +1,6 @@
 /**
- * What surrounds every RPC: request id, deadline and cancellation as one signal, the count of calls in flight, the status
- * of a failure and one log line. The RPCs themselves only validate, ask the engine and shape the answer.
+ * What surrounds every RPC of every face: request id, deadline and cancellation as one signal, the count of calls in flight, the
+ * status of a failure and one log line. The RPCs themselves only validate, ask the engine and shape the answer.
  */
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
@@ -8,25 +8,25 @@ import { status } from '@grpc/grpc-js';
 import { failure, GantryError, kindOf } from '../../base/errors.ts';
 import type { LogFields, Logger } from '../../base/log.ts';
 import { Stages } from '../../base/stages.ts';
-import type { Engine } from '../../engine/engine.ts';
+import type { CallContext } from '../../engine/engine.ts';
 import type { InFlight } from './in-flight.ts';
-import type { ApiVersion, RpcCall } from './rpc.ts';
 import type { CallStatus } from './status.ts';
 import { statusOf } from './status.ts';
-import { subjectOf } from './subject-of.ts';
 
 export interface ConductDeps {
-  readonly engine: Engine;
   readonly log: Logger;
   readonly inFlight: InFlight;
-  readonly runtimeVersion: string;
-  readonly maxMessageBytes: number;
 }
 
 export interface Method {
   /** As in the proto: `RunPodSandbox`. */
   readonly name: string;
-  readonly apiVersion: ApiVersion;
+  /** Whether it changes something: such calls have a line at info. */
+  readonly changing: boolean;
+  /** Whether only the caller ends it, as he ends a watch: nobody waits for that when the daemon stops. */
+  readonly endless: boolean;
+  /** In the log line of each call. */
+  readonly logFields: LogFields;
 }
 
 /** The part of a grpc-js server call that matters here. */
@@ -40,25 +40,17 @@ export interface ServerCall {
 /** A call that lasts longer has its stages in the log line. */
 const slowMs = 1000;
 
-/** What changes something is worth a line at info; the kubelet asks all the rest every second or so. */
-const changing: ReadonlySet<string> = new Set([
-  'RunPodSandbox', 'StopPodSandbox', 'RemovePodSandbox', 'CreateContainer', 'StartContainer', 'StopContainer', 'RemoveContainer',
-  'UpdateContainerResources', 'UpdatePodSandboxResources', 'ReopenContainerLog', 'PullImage', 'RemoveImage', 'UpdateRuntimeConfig',
-  'CheckpointContainer', 'CheckpointPod', 'RestorePod', 'Exec', 'Attach', 'PortForward',
-]);
-
 /** Request ids of one process share a prefix, so that those of two runs of the daemon differ. */
 const idPrefix = randomBytes(3).toString('hex');
 let idCount = 0;
 
 /**
- * Answers one call: `answer` gets the decoded request and does the sending. Resolves to undefined when it succeeded, else
- * to the status for the caller; never rejects.
+ * Answers one call: `answer` reads what is asked, does the work and the sending, and `tell`s whom the call is about, for the log.
+ * Resolves to undefined when it succeeded, else to the status for the caller; never rejects.
  */
-export async function conduct<Request extends object>(method: Method, call: ServerCall, deps: ConductDeps, rpc: {
-  decode(): Request;
-  answer(request: Request, call: RpcCall): Promise<void>;
-}): Promise<CallStatus | undefined> {
+export async function conduct(
+  method: Method, call: ServerCall, deps: ConductDeps, answer: (ctx: CallContext, tell: (subject: LogFields) => void) => Promise<void>,
+): Promise<CallStatus | undefined> {
   const id = `${idPrefix}-${++idCount}`;
   const stages = new Stages();
   const abort = new AbortController();
@@ -70,14 +62,9 @@ export async function conduct<Request extends object>(method: Method, call: Serv
 
   call.on('cancelled', onCancelled);
   try {
-    deps.inFlight.enter(method.name, abort);
+    deps.inFlight.enter(method, abort);
     if (call.cancelled) onCancelled();
-    const request = decoded(method, rpc.decode);
-    subject = subjectOf(request);
-    await rpc.answer(request, {
-      engine: deps.engine, apiVersion: method.apiVersion, runtimeVersion: deps.runtimeVersion, maxMessageBytes: deps.maxMessageBytes,
-      ctx: { id, signal: abort.signal, stages, log },
-    });
+    await answer({ id, signal: abort.signal, stages, log }, (told) => (subject = told));
   } catch (error) {
     // What breaks off on the signal throws whatever it likes (an AbortError, mostly): why it was aborted says more.
     thrown = abort.signal.aborted && !(error instanceof GantryError) ? abort.signal.reason : error;
@@ -99,15 +86,6 @@ function goneReason(method: Method, call: ServerCall): GantryError {
     : failure('cancelled', { act: method.name, why: 'the caller went away' });
 }
 
-function decoded<Request>(method: Method, decode: () => Request): Request {
-  try {
-    return decode();
-  } catch (error) {
-    if (error instanceof GantryError) throw error;
-    throw failure('invalid-argument', { act: method.name, why: 'the request is no message of this call', cause: error });
-  }
-}
-
 interface Outcome {
   readonly log: Logger;
   readonly method: Method;
@@ -122,12 +100,12 @@ function record({ log, method, stages, subject, failed, thrown }: Outcome): void
   const slow = ms >= slowMs;
   const fields: LogFields = {
     ...subject, ms, code: status[failed?.code ?? status.OK],
-    ...(method.apiVersion === 'v1' ? {} : { api: method.apiVersion }),
+    ...method.logFields,
     ...(failed === undefined ? {} : { error: failed.details }),
     ...(slow || failed !== undefined ? { stages: stages.done } : {}),
   };
   if (failed !== undefined) recordFailure(log, method, fields, thrown);
-  else if (slow || changing.has(method.name)) log.info(method.name, fields);
+  else if (slow || method.changing) log.info(method.name, fields);
   else log.debug(method.name, fields);
 }
 
@@ -138,6 +116,10 @@ function recordFailure(log: Logger, method: Method, fields: LogFields, thrown: u
       return;
     case 'unavailable': case 'deadline-exceeded': case 'resource-exhausted':
       log.warn(method.name, fields);
+      return;
+    case 'cancelled': // how a watch ends, and nobody's fault
+      if (method.changing) log.info(method.name, fields);
+      else log.debug(method.name, fields);
       return;
     default:
       log.info(method.name, fields);

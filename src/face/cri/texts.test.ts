@@ -1,3 +1,4 @@
+/** Texts that are not UTF-8 (src/face/grpc/decode-request.ts), in every field of the CRI. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -5,7 +6,7 @@ import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import { ContainerConfig, CreateContainerRequest, ImageServiceService, KeyValue, ListContainersRequest, PodSandboxConfig, RunPodSandboxRequest, RuntimeServiceService } from '../../gen/cri.ts';
-import { decodeRequest } from './decode-request.ts';
+import { decodeRequest } from '../grpc/decode-request.ts';
 import { fakeEngine, only } from './engine.fake.ts';
 import { apiVersions } from './rpc.ts';
 import { served } from './served.fake.ts';

@@ -9,16 +9,18 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
 import type { ContainerEngine } from '../../engine/engine.ts';
+import { maxHeaderBlockBytes } from '../grpc/header-frames.ts';
+import { serveGrpc } from '../grpc/server.ts';
+import type { GrpcServer } from '../grpc/server.ts';
 import { criClient } from './cri-client.fake.ts';
+import { criServices } from './cri-services.ts';
 import { fakeEngine } from './engine.fake.ts';
-import { maxHeaderBlockBytes } from './header-frames.ts';
-import { serveCri } from './server.ts';
-import type { CriServer } from './server.ts';
 
-async function served(t: TestContext, engine = fakeEngine().engine): Promise<{ socketPath: string; server: CriServer }> {
+async function served(t: TestContext, engine = fakeEngine().engine): Promise<{ socketPath: string; server: GrpcServer }> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'accepted-connection-'));
   const socketPath = path.join(folder, 'cri.sock');
-  const server = await serveCri({ socketPath, engine, log: silentLogger, runtimeVersion: '1.2.3', maxMessageBytes: 16 << 20 });
+  const maxMessageBytes = 16 << 20;
+  const server = await serveGrpc({ socketPath, services: criServices({ engine, runtimeVersion: '1.2.3', maxMessageBytes }), log: silentLogger, maxMessageBytes });
   t.after(async () => {
     await server.close(100);
     await fs.rm(folder, { recursive: true });

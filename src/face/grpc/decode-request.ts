@@ -3,7 +3,7 @@ import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { failure } from '../../base/errors.ts';
 import { protoName } from './proto-name.ts';
 
-/** The maps of the CRI's requests, all of texts by texts; decoded they look like messages. */
+/** The maps of requests, all of texts by texts; decoded they look like messages. */
 const mapFields: ReadonlySet<string> = new Set(['labels', 'annotations', 'sysctls', 'unified', 'labelSelector', 'options']);
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });

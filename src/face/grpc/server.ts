@@ -2,32 +2,26 @@ import * as net from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { failure } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Engine } from '../../engine/engine.ts';
-import { ImageServiceService, RuntimeServiceService } from '../../gen/cri.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
-import { imageService } from './image-service.ts';
 import { InFlight } from './in-flight.ts';
 import { listenAt } from './listen-at.ts';
-import { apiVersions } from './rpc.ts';
-import { runtimeService } from './runtime-service.ts';
+import type { Service } from './service.ts';
 import { surfaceOf } from './surface-of.ts';
 
-export interface CriServerOptions {
+export interface GrpcServerOptions {
   readonly socketPath: string;
-  readonly engine: Engine;
+  readonly services: readonly Service[];
   readonly log: Logger;
-  /** Semantic version, told by the Version call. */
-  readonly runtimeVersion: string;
   /** The limit of a message either way; the kubelet's own is 16 MiB. */
   readonly maxMessageBytes: number;
 }
 
-export interface CriServer {
+export interface GrpcServer {
   /** Calls that are being answered right now. */
   readonly inFlight: number;
   /**
-   * Takes the socket away and lets the calls in flight finish; those that `graceMs` did not suffice for are aborted (unavailable).
-   * Repeating it waits for the same end.
+   * Takes the socket away and lets the calls in flight finish; those that `graceMs` did not suffice for are aborted (unavailable),
+   * watches at once. Repeating it waits for the same end.
    */
   close(graceMs: number): Promise<void>;
 }
@@ -39,24 +33,20 @@ const streamsAConnection = 1024;
 const lastWordsMs = 250;
 
 /**
- * Serves runtime.v1 and runtime.v1alpha2, RuntimeService and ImageService, on one unix socket (mode 0660). An occupied socket
- * is already-exists, a path that can't be a socket invalid-argument or failed-precondition.
+ * Serves all services on one unix socket (mode 0660). An occupied socket is already-exists, a path that can't be a socket
+ * invalid-argument or failed-precondition.
  */
-export async function serveCri(options: CriServerOptions): Promise<CriServer> {
-  const { socketPath, log, maxMessageBytes } = options;
+export async function serveGrpc({ socketPath, services, log, maxMessageBytes }: GrpcServerOptions): Promise<GrpcServer> {
   const inFlight = new InFlight(callsAMethod);
-  const deps = { ...options, inFlight };
   const grpc = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1, // checked where the answer is encoded, with a better message
     'grpc.max_concurrent_streams': streamsAConnection,
     'grpc.enable_channelz': 0,
   });
-  for (const apiVersion of apiVersions) {
-    const runtime = surfaceOf(RuntimeServiceService, runtimeService, apiVersion, deps);
-    const image = surfaceOf(ImageServiceService, imageService, apiVersion, deps);
-    grpc.addService(runtime.definition, runtime.implementation);
-    grpc.addService(image.definition, image.implementation);
+  for (const service of services) {
+    const { definition, implementation } = surfaceOf(service, { log, inFlight, maxMessageBytes });
+    grpc.addService(definition, implementation);
   }
 
   const http2 = grpc.createConnectionInjector(ServerCredentials.createInsecure());
@@ -64,7 +54,7 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
   const listener = net.createServer((socket) => {
     const connection = new AcceptedConnection(socket);
     connections.add(connection);
-    connection.on('error', (error) => log.debug('CRI connection ended', { error: error.message }));
+    connection.on('error', (error) => log.debug('connection ended', { error: error.message }));
     connection.on('close', () => connections.delete(connection));
     http2.injectConnection(connection);
   });
@@ -75,8 +65,10 @@ export async function serveCri(options: CriServerOptions): Promise<CriServer> {
     listener.close();
     const allClosed = new Promise<void>((resolve) => grpc.tryShutdown(() => resolve()));
     const finished = Promise.all([allClosed, inFlight.idle()]);
+    const stopping = failure('unavailable', { act: 'answer', why: 'gantry is stopping; ask again when it is back' });
+    inFlight.abortEndless(stopping);
     if (await within(graceMs, finished)) return;
-    inFlight.abortAll(failure('unavailable', { act: 'answer', why: 'gantry is stopping; ask again when it is back' }));
+    inFlight.abortAll(stopping);
     if (await within(lastWordsMs, finished)) return;
     grpc.forceShutdown();
     for (const connection of connections) connection.destroy();

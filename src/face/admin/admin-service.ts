@@ -1,0 +1,21 @@
+/** Gantry's own API (src/gen/admin.proto), one RPC a file. */
+import { AdminService } from '../../gen/admin.ts';
+import type { Service } from '../grpc/service.ts';
+import { diskUsage } from './admin/disk-usage.ts';
+import { watchPulls } from './admin/watch-pulls.ts';
+import type { AdminDeps, AdminRpcs } from './rpc.ts';
+
+const rpcs: AdminRpcs = {
+  watchPulls,
+  diskUsage,
+};
+
+export function adminService({ engine }: AdminDeps): Service {
+  return {
+    definition: AdminService, rpcs,
+    changing: new Set(),
+    endless: new Set(['WatchPulls']),
+    subjectOf: ({ image }: { readonly image?: string }) => (image ? { image } : {}),
+    callWith: (ctx) => ({ engine, ctx }),
+  };
+}

@@ -1,0 +1,15 @@
+import type { CallContext, Engine } from '../../engine/engine.ts';
+import type { AdminService } from '../../gen/admin.ts';
+import type { Rpcs } from '../grpc/service.ts';
+
+/** What every RPC of our own API has of the daemon. */
+export interface AdminDeps {
+  readonly engine: Engine;
+}
+
+/** What an RPC has beside its request. */
+export interface AdminCall extends AdminDeps {
+  readonly ctx: CallContext;
+}
+
+export type AdminRpcs = Rpcs<AdminService, AdminCall>;
