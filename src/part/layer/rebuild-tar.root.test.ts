@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { digestOf, tarHeader, tarOf } from '../../../test/support/image.ts';
 import type { TestEntry } from '../../../test/support/image.ts';
-import { parseDigest } from '../../base/digest.ts';
+import { hexOf, parseDigest } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { makeJournal } from './layer-journal.fake.ts';
 import { LayerStore } from './layer-store.ts';
@@ -17,14 +17,15 @@ import { UnpackPool } from './unpack-pool.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 
-function makeStore(t: TestContext): { store: LayerStore; root: string } {
+function makeStore(t: TestContext): { store: LayerStore; root: string; journal: ReturnType<typeof makeJournal> } {
   const root = mkdtempSync(join(tmpdir(), 'gantry-rebuild-'));
   const pool = new UnpackPool();
   t.after(async () => {
     await pool.close();
     rmSync(root, { recursive: true, force: true });
   });
-  return { root, store: new LayerStore({ root, journal: makeJournal(), pool, limits: defaultUnpackLimits }) };
+  const journal = makeJournal();
+  return { root, journal, store: new LayerStore({ root, journal, pool, limits: defaultUnpackLimits }) };
 }
 
 /** Stores a tar that arrives in pieces of `step` bytes. */
@@ -141,4 +142,14 @@ test('a symlink that was put in the place of a file leads nowhere', { skip }, as
   symlinkSync('/etc/passwd', path);
 
   await assert.rejects(rebuilt(store, diffId), /the file "a" is not there/);
+});
+
+test('a layer that an older Gantry unpacked says what to do', { skip }, async (t) => {
+  const { store, journal } = makeStore(t);
+  const diffId = await add(store, tarOf([{ path: 'a' }]));
+  const { tarBytes, ...older } = store.get(diffId)!;
+  journal.records.put(hexOf(diffId), older);
+
+  assert.equal(tarBytes, 1536);
+  assert.throws(() => store.tarOf(diffId), { kind: 'failed-precondition', message: /an older Gantry unpacked it and did not keep what that takes: remove the image and pull it again/ });
 });
