@@ -1,5 +1,5 @@
 /** Writes a tar of plain files (POSIX.1-2017 pax, "ustar Interchange Format"): what an image archive needs, and the same bytes for the same files. */
-import { failure } from '../../base/errors.ts';
+import { failure } from './errors.ts';
 
 const blockSize = 512;
 /** What eleven octal digits hold; beyond it the size is written in base 256, as GNU tar does. */
