@@ -15,6 +15,11 @@ export function isGroup(one: Command | CommandGroup): one is CommandGroup {
   return 'commands' in one;
 }
 
+/** The second words. */
+export function wordsOf(group: CommandGroup): string[] {
+  return group.commands.map(({ name }) => name.slice(group.name.length + 1));
+}
+
 export function groupHelpText(group: CommandGroup): string {
   const width = Math.max(...group.commands.map(({ name }) => name.length));
   return [

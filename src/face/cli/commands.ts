@@ -4,7 +4,7 @@ import { isKind, messageOf } from '../../base/errors.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { connectCri, socketPath, type CriClient } from './client.ts';
 import { allFlags, helpText, type Command } from './command.ts';
-import { groupHelpText, isGroup, type CommandGroup } from './command-group.ts';
+import { groupHelpText, isGroup, wordsOf, type CommandGroup } from './command-group.ts';
 import { df } from './command/df.ts';
 import { exec } from './command/exec.ts';
 import { image } from './command/image/image.ts';
@@ -24,8 +24,9 @@ import { printable, write, type CliIo } from './io.ts';
 
 const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, pods, ps, logs, exec, inspect, stop, rm, info, version];
 
-/** Name, one-line summary and usage of every command, in the order in which help lists them. */
-export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string }[] = commands;
+/** Name, one-line summary and usage of every command, in the order in which help lists them; the second words of those that have some. */
+export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string; readonly words?: readonly string[] }[] = commands.map((one) =>
+  isGroup(one) ? { ...one, words: wordsOf(one) } : one);
 
 /**
  * Runs one command: `argv` is its name and what follows. Returns the exit code: 0 done, 1 failed (the reason is on
@@ -45,7 +46,7 @@ async function runInGroup(group: CommandGroup, [word, ...rest]: readonly string[
     await write(io.stdout, groupHelpText(group));
     return 0;
   }
-  const known = group.commands.map(({ name }) => name.slice(group.name.length + 1));
+  const known = wordsOf(group);
   const wrong = word === undefined ? `one of ${known.join(', ')} is missing` : `unknown command ${word}${suggestion(word, known)}`;
   return complain(io, `gantry ${group.name}: ${wrong}, see gantry ${group.name} --help`, 2);
 }
