@@ -37,6 +37,7 @@ static-busybox   busybox-static              busybox                     busybox
 docker-registry  docker-registry             docker-distribution         -               distribution-registry
 openssl          openssl                     openssl                     openssl         openssl
 gpg-agent        gnupg                       gnupg2                      gnupg           gpg2
+skopeo           skopeo                      skopeo                      skopeo          skopeo
 flock            util-linux                  util-linux-core             util-linux      util-linux
 '
 bench_programs='

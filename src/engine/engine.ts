@@ -104,11 +104,45 @@ export interface ImageEngine {
   status(image: ImageSpec, verbose: boolean): Promise<{ image: Image; info: VerboseInfo } | undefined>;
   /** Removes the image with all its tags and digests. Absent: success. In use by a container: failed-precondition. */
   remove(image: ImageSpec, ctx: CallContext): Promise<void>;
+  /**
+   * Takes in every image of an archive (docker-archive, OCI layout as a tar; compressed or not) and reports them in the archive's order. Each is loaded
+   * wholly or not at all, and takes its names over from images that have them. `bytes` is read once, to its end or the first failure.
+   */
+  load(bytes: AsyncIterable<Uint8Array>, options: LoadOptions, ctx: CallContext): Promise<LoadedImage[]>;
+  /** The images as one archive; an unknown one is not-found. An error midway makes what came before it worthless. */
+  save(names: readonly string[], format: ArchiveFormat, ctx: CallContext): AsyncIterable<Uint8Array>;
+  /** Gives the image `source` one more name with a tag, which another image may lose by it. */
+  tag(source: string, target: string): Promise<void>;
+  /** Takes one name away; the image goes with its last name, or when it is named by its id. Unknown: not-found. In use and to go: failed-precondition. */
+  untag(name: string): Promise<UntaggedImage>;
   fsInfo(): Promise<{ images: FilesystemUsage[]; containers: FilesystemUsage[] }>;
   /** The pulls in flight as they are now, the oldest first. A pull that several callers wait for is one. */
   pulls(): Promise<Pull[]>;
   /** What takes which place on the disk, from records and counters. */
   diskUsage(): Promise<DiskUsageResponse>;
+}
+
+/** docker-archive: `docker save`'s format; oci-archive: a tar of an OCI image layout. Layers are uncompressed in both. */
+export const archiveFormats = ['docker-archive', 'oci-archive'] as const;
+export type ArchiveFormat = (typeof archiveFormats)[number];
+
+export interface LoadOptions {
+  /** What the archive's only image is to be called, instead of what the archive calls it. */
+  readonly name?: string;
+}
+
+export interface LoadedImage {
+  readonly id: string;
+  /** The complete names that the archive, or the caller, gives it; none for an image that is known by its id only. */
+  readonly names: readonly string[];
+}
+
+export interface UntaggedImage {
+  readonly id: string;
+  /** Whether the image itself is gone. */
+  readonly removed: boolean;
+  /** The names that are gone. */
+  readonly names: readonly string[];
 }
 
 export interface NodeEngine {

@@ -16,11 +16,11 @@ const inRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
  * Opens `path` as seen from inside `root`. Returns a close-on-exec descriptor that the caller closes. Fails with the errno's
  * code (`ENOENT`, `ELOOP`, …). Opening a FIFO or a device has effects; for reading a file use openFileBeneath.
  */
-export function openBeneath(root: string, path: string, flags: number, mode = 0): number {
+export function openBeneath(root: string, path: string | Buffer, flags: number, mode = 0): number {
   refuseNul(path);
   const rootFd = openSync(root, O_PATH | constants.O_DIRECTORY | O_CLOEXEC);
   try {
-    return libc.openat2(rootFd, path === '' ? '.' : path, flags | O_CLOEXEC, mode, inRoot);
+    return libc.openat2(rootFd, path.length === 0 ? '.' : path, flags | O_CLOEXEC, mode, inRoot);
   } finally {
     closeSync(rootFd);
   }
@@ -30,11 +30,11 @@ export function openBeneath(root: string, path: string, flags: number, mode = 0)
  * Opens a regular file for reading; undefined when there is none. What is there but is no regular file (a FIFO would block us, a
  * device could do anything) is failed-precondition, and it is never opened: its type is read from an O_PATH handle first.
  */
-export function openFileBeneath(root: string, path: string): number | undefined {
+export function openFileBeneath(root: string, path: string | Buffer): number | undefined {
   const handle = handleBeneath(root, path);
   if (handle === undefined) return undefined;
   try {
-    if (!fstatSync(handle).isFile()) throw failure('failed-precondition', { act: 'read', object: path, why: 'it is not a regular file' });
+    if (!fstatSync(handle).isFile()) throw failure('failed-precondition', { act: 'read', object: path.toString(), why: 'it is not a regular file' });
     return openSync(`/proc/self/fd/${handle}`, constants.O_RDONLY | O_CLOEXEC);
   } finally {
     closeSync(handle);
@@ -56,7 +56,7 @@ export function findBeneath(root: string, path: string): { readonly path: string
 }
 
 /** Names what is there without opening it; undefined when there is nothing. */
-function handleBeneath(root: string, path: string): number | undefined {
+function handleBeneath(root: string, path: string | Buffer): number | undefined {
   try {
     return openBeneath(root, path, O_PATH);
   } catch (error) {
@@ -135,6 +135,6 @@ function openDirectory(root: string, path: string): number {
 }
 
 // A C string ends at its first NUL: what the kernel opened would not be what the caller named.
-function refuseNul(path: string): void {
-  if (path.includes('\0')) throw failure('invalid-argument', { act: 'open', object: JSON.stringify(path.slice(0, 100)), why: 'it has a NUL byte' });
+function refuseNul(path: string | Buffer): void {
+  if (path.includes('\0')) throw failure('invalid-argument', { act: 'open', object: JSON.stringify(path.toString().slice(0, 100)), why: 'it has a NUL byte' });
 }

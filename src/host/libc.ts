@@ -203,13 +203,14 @@ export const libc = {
   flock(fd: number, operation: number): void {
     check(c_flock(fd, operation), 'flock');
   },
-  /** openat2(2): opens `path` under `dirfd` with RESOLVE_ flags; returns the descriptor (close-on-exec when asked in flags). */
-  openat2(dirfd: number, path: string, flags: number, mode: number, resolve: number): number {
+  /** openat2(2): opens `path` (bytes where it may not be UTF-8) under `dirfd` with RESOLVE_ flags; returns the descriptor (close-on-exec when asked in flags). */
+  openat2(dirfd: number, path: string | Buffer, flags: number, mode: number, resolve: number): number {
     const how = Buffer.alloc(24);
     how.writeBigUInt64LE(BigInt(flags), 0);
     how.writeBigUInt64LE(BigInt(mode), 8);
     how.writeBigUInt64LE(BigInt(resolve), 16);
-    return check(Number(c_openat2(SYS_openat2, dirfd, path, how, how.length)), 'openat2', path);
+    const given = typeof path === 'string' ? path : Buffer.concat([path, Buffer.alloc(1)]); // as C wants it
+    return check(Number(c_openat2(SYS_openat2, dirfd, given, how, how.length)), 'openat2', path.toString());
   },
   /** open_tree(2): a copy of the mount at `path`, without those below it and not attached anywhere; it goes with its descriptor. */
   cloneMount(path: string): number {

@@ -8,6 +8,8 @@ export const shells = ['bash', 'zsh', 'fish'] as const;
 interface Completable {
   readonly name: string;
   readonly summary: string;
+  /** What may come next; most commands take names of things on the node, which are not completed. */
+  readonly words?: readonly string[];
 }
 
 interface CompletableFlag {
@@ -30,6 +32,8 @@ export function completionScript(shell: string, commands: readonly Completable[]
 }
 
 const names = (commands: readonly Completable[]): string => commands.map(({ name }) => name).join(' ');
+/** Second words of commands, completed as such. */
+const withWords = (commands: readonly Completable[]): { name: string; words: string }[] => commands.flatMap(({ name, words }) => (words === undefined ? [] : [{ name, words: words.join(' ') }]));
 const withChoices = daemonFlags.filter(({ choices }) => choices.length > 0);
 const allFlags = daemonFlags.map(({ flag }) => flag).join(' ');
 
@@ -51,6 +55,7 @@ ${cases.join('\n')}
     registry) COMPREPLY=($(compgen -W '${registrySubcommands.join(' ')} ${allFlags}' -- "$word")) ;;
     completion) COMPREPLY=($(compgen -W '${shells.join(' ')}' -- "$word")) ;;
     help) COMPREPLY=($(compgen -W '${names(commands)}' -- "$word")) ;;
+${withWords(commands).map(({ name, words }) => `    ${name}) COMPREPLY=($(compgen -W '${words}' -- "$word") $(compgen -f -- "$word")) ;;`).join('\n')}
   esac
 }
 complete -F _gantry gantry
@@ -84,6 +89,7 @@ ${flags.join(' \\\n')} \\
     registry) compadd ${registrySubcommands.join(' ')} ;;
     completion) compadd ${shells.join(' ')} ;;
     help) _describe command commands ;;
+${withWords(commands).map(({ name, words }) => `    ${name}) (( CURRENT == 3 )) && compadd ${words} || _files ;;`).join('\n')}
   esac
 }
 _gantry "$@"
@@ -102,6 +108,7 @@ ${flags.join('\n')}
 complete -c gantry -f -n '__fish_seen_subcommand_from config' -a '${configSubcommands.join(' ')}'
 complete -c gantry -f -n '__fish_seen_subcommand_from registry' -a '${registrySubcommands.join(' ')}'
 complete -c gantry -f -n '__fish_seen_subcommand_from completion' -a '${shells.join(' ')}'
+${withWords(commands).map(({ name, words }) => `complete -c gantry -n '__fish_seen_subcommand_from ${name}' -a '${words}'`).join('\n')}
 complete -c gantry -f -n '__fish_seen_subcommand_from help' -a '${names(commands)}'
 `;
 }

@@ -162,6 +162,7 @@ test('the completion scripts know commands, flags and choices; bash accepts its 
   assert.equal(await complete('serve', '--cni-'), '--cni-conf-dir --cni-bin-dir');
   assert.equal(await complete('serve', '--log-level', 'w'), 'warn');
   assert.equal(await complete('config', 'ch'), 'check');
+  assert.equal(await complete('image', 'lo'), 'load');
   assert.equal((await gantry(['completion', 'tcsh'])).code, 2);
 });
 

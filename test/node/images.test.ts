@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import path from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path, { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import { AdminService, LayerPhase, type Pull, type WatchPullsResponse } from '../../src/gen/admin.ts';
 import { ContainerFilter, ContainerState, ImageFilter, ImageSpec } from '../../src/gen/cri.ts';
+import { runCommand } from '../../src/face/cli/runtime.fake.ts';
 import { message } from '../support/cri-messages.ts';
 import { busyboxImage, makeImage, makeIndex, pushImage, type TestEntry, type TestImage } from '../support/image.ts';
 import { startFaultyRegistry } from '../support/registry.ts';
@@ -55,6 +58,33 @@ test('an image that the configuration pins is told to be pinned, and no other', 
 
   assert.deepEqual([(await statusOf(kept))?.pinned, (await statusOf(other))?.pinned], [true, false]);
   for (const image of [kept, other]) await remove(image);
+});
+
+test('an image goes out and comes in by the commands, and runs', async (t) => {
+  const reference = await pushImage(registry, 'test/archived:1', named('archived'));
+  const id = await node.pull(reference);
+  const folder = await mkdtemp(join(tmpdir(), 'gantry-archives-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const gantry = async (...words: string[]): Promise<string> => {
+    const { code, out, err } = await runCommand(node.daemon.paths.socket, ['image', ...words]);
+    assert.equal(code, 0, err);
+    return out;
+  };
+
+  await gantry('tag', reference, 'archived:mine');
+  await gantry('save', '-o', join(folder, 'a.tar'), 'archived:mine');
+  await gantry('export', '--format', 'oci-dir', '-o', join(folder, 'layout'), 'archived:mine');
+  assert.equal(await gantry('rm', 'archived:mine'), 'untagged docker.io/library/archived:mine\n');
+  await remove(reference);
+
+  for (const archive of ['a.tar', 'layout']) {
+    assert.equal(await gantry('load', join(folder, archive)), 'docker.io/library/archived:mine\n');
+    assert.equal((await statusOf('archived:mine'))?.id, id);
+    assert.equal(await fileIn('archived:mine'), 'archived');
+    assert.match(await gantry('rm', id), new RegExp(`removed ${id}\\n$`));
+  }
+  const refused = await runCommand(node.daemon.paths.socket, ['image', 'load'], { stdin: 'no archive' });
+  assert.equal(refused.err, 'gantry image load: load image from stdin: read tar: the archive is cut short\n');
 });
 
 test('an image is pulled by tag, and every call calls it by the same id', async () => {

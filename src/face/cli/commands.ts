@@ -1,10 +1,13 @@
 /** The people's commands at the node. The main program dispatches here what is not `serve` or another of its own. */
+import { suggestion } from '../../base/config/nearest.ts';
 import { isKind, messageOf } from '../../base/errors.ts';
 import { parseArguments, UsageError } from './arguments.ts';
 import { connectCri, socketPath, type CriClient } from './client.ts';
 import { allFlags, helpText, type Command } from './command.ts';
+import { groupHelpText, isGroup, wordsOf, type CommandGroup } from './command-group.ts';
 import { df } from './command/df.ts';
 import { exec } from './command/exec.ts';
+import { image } from './command/image/image.ts';
 import { images } from './command/images.ts';
 import { info } from './command/info.ts';
 import { inspect } from './command/inspect.ts';
@@ -19,20 +22,36 @@ import { stop } from './command/stop.ts';
 import { version } from './command/version.ts';
 import { printable, write, type CliIo } from './io.ts';
 
-const commands: readonly Command[] = [play, pull, pulls, images, df, pods, ps, logs, exec, inspect, stop, rm, info, version];
+const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, pods, ps, logs, exec, inspect, stop, rm, info, version];
 
-/** Name, one-line summary and usage of every command, in the order in which help lists them. */
-export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string }[] = commands;
+/** Name, one-line summary and usage of every command, in the order in which help lists them; the second words of those that have some. */
+export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string; readonly words?: readonly string[] }[] = commands.map((one) =>
+  isGroup(one) ? { ...one, words: wordsOf(one) } : one);
 
 /**
  * Runs one command: `argv` is its name and what follows. Returns the exit code: 0 done, 1 failed (the reason is on
  * stderr), 2 the command line is wrong, 130 interrupted; `exec` returns the code of the command that it ran.
  */
 export async function runCliCommand(argv: readonly string[], io: CliIo): Promise<number> {
-  const [name, ...rest] = argv;
-  const command = commands.find((one) => one.name === name);
-  if (!command) return complain(io, `gantry: ${name === undefined ? 'a command is missing' : `unknown command ${name}`}, see gantry --help`, 2);
+  const [name, ...words] = argv;
+  const named = commands.find((one) => one.name === name);
+  if (!named) return complain(io, `gantry: ${name === undefined ? 'a command is missing' : `unknown command ${name}`}, see gantry --help`, 2);
+  return isGroup(named) ? runInGroup(named, words, io) : run(named, words, io);
+}
 
+async function runInGroup(group: CommandGroup, [word, ...rest]: readonly string[], io: CliIo): Promise<number> {
+  const command = group.commands.find(({ name }) => name === `${group.name} ${word}`);
+  if (command) return run(command, rest, io);
+  if (word === '--help' || word === '-h') {
+    await write(io.stdout, groupHelpText(group));
+    return 0;
+  }
+  const known = wordsOf(group);
+  const wrong = word === undefined ? `one of ${known.join(', ')} is missing` : `unknown command ${word}${suggestion(word, known)}`;
+  return complain(io, `gantry ${group.name}: ${wrong}, see gantry ${group.name} --help`, 2);
+}
+
+async function run(command: Command, rest: readonly string[], io: CliIo): Promise<number> {
   let client: CriClient | undefined;
   try {
     if (asksForHelp(rest, command)) {

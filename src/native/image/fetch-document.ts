@@ -14,10 +14,15 @@ import type { ImageBlob } from './resolve-manifest.ts';
 /** Not what its digest says: unavailable. For another operating system or processor: not-found. */
 export async function fetchDocument(sources: RegistrySources, config: Descriptor, platform: Platform, signal: AbortSignal): Promise<ImageBlob & { document: ImageDocument }> {
   const bytes = await sources.verified(config.digest, signal, () => fetchVerified(sources, config, signal));
-  const document = parseImageDocument(bytes, config.digest);
+  return { digest: config.digest, bytes, document: readDocument({ digest: config.digest, bytes }, platform) };
+}
+
+/** Understands a configuration. Malformed: failed-precondition. For another operating system or processor: not-found. */
+export function readDocument({ digest, bytes }: ImageBlob, platform: Platform): ImageDocument {
+  const document = parseImageDocument(bytes, digest);
   const isForUs = document.architecture === '' || platformRank(platform, document) !== undefined;
   if (!isForUs) throw failure('not-found', { act: 'choose platform', why: `the image is for ${formatPlatform(document)}, this node is ${formatPlatform(platform)}` });
-  return { digest: config.digest, bytes, document };
+  return document;
 }
 
 async function fetchVerified(sources: RegistrySources, config: Descriptor, signal: AbortSignal): Promise<Buffer> {

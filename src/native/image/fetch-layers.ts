@@ -6,6 +6,7 @@ import { downloadBlob } from '../../part/registry/download-blob.ts';
 import type { Descriptor, ImageManifest } from '../../part/registry/manifest.ts';
 import type { RegistrySources } from '../../part/registry/registry-sources.ts';
 import type { ImageDeps } from './image-deps.ts';
+import { inLanes } from './in-lanes.ts';
 import { countedBy, LayerTransfer } from './layer-transfer.ts';
 import type { PullProgress } from './pull-progress.ts';
 
@@ -37,23 +38,11 @@ export interface LayersRequest {
 
 /** Resolves when every layer is stored. At the first failure the other downloads are stopped; whole layers are kept for the retry. */
 export async function fetchLayers(deps: ImageDeps, request: LayersRequest): Promise<void> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([request.signal, stop.signal]);
   // The largest first: the others fit in beside it.
   const isHere = (layer: ImageLayer): boolean => deps.layers.get(layer.diffId) !== undefined;
   request.progress.layersAre(request.layers, isHere);
   const queue = request.layers.filter((layer) => !isHere(layer)).sort((a, b) => b.blob.size - a.blob.size);
-  const workThroughQueue = async (): Promise<void> => {
-    for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) await fetchLayer(deps, layer, { ...request, signal });
-  };
-  const lanes = Array.from({ length: Math.min(deps.layersAtOnce, queue.length) }, workThroughQueue);
-  try {
-    await Promise.all(lanes);
-  } catch (error) {
-    stop.abort();
-    await Promise.allSettled(lanes);
-    throw error;
-  }
+  await inLanes(queue, { lanes: deps.layersAtOnce, signal: request.signal }, (layer, signal) => fetchLayer(deps, layer, { ...request, signal }));
 }
 
 // Downloads are shared within a registry only: a registry that is slow, or lies, holds up nobody but those who chose it.

@@ -2,6 +2,7 @@
 import type { Logger } from '../../base/log.ts';
 import type { ContentStore } from '../../part/content/content-store.ts';
 import type { LayerRecord, LayerStore } from '../../part/layer/layer-store.ts';
+import type { UnpackLimits } from '../../part/layer/unpack-limits.ts';
 import type { HostHealth } from '../../part/registry/host-health.ts';
 import type { Patience } from '../../part/registry/pace.ts';
 import type { Platform } from '../../part/registry/platform.ts';
@@ -23,6 +24,10 @@ export interface ImageDeps {
   readonly records: ImageRecords;
   readonly layers: LayerStore;
   readonly content: ContentStore;
+  /** Where archives are kept while they are loaded, on the filesystem of the layers. */
+  readonly spoolDirectory: string;
+  /** What a layer, or an archive, may cost. */
+  readonly unpackLimits: UnpackLimits;
   readonly platform: Platform;
   /** What administrators say about registries, read at every pull. */
   readonly registryFiles: RegistryFiles;

@@ -1,4 +1,5 @@
 /** The native ImageEngine: builds the parts and answers the calls; each call's work is in a file of its own. */
+import { join } from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import type { ImageEngine } from '../../engine/engine.ts';
 import type { ContainerUsage, PartialDownload } from '../../gen/admin.ts';
@@ -26,14 +27,17 @@ import type { ImageDeps } from './image-deps.ts';
 import { ImageRecords } from './image-records.ts';
 import type { ImageRecord } from './image-records.ts';
 import { imageInfo, toCriImage } from './image-status.ts';
+import { loadImages } from './load-image.ts';
 import { pullImage } from './pull-image.ts';
 import { PullsInFlight } from './pull-progress.ts';
 import { recoverImages } from './recover-images.ts';
 import { removeImage, sweepUnneeded } from './remove-image.ts';
+import { saveImages } from './save-image.ts';
 import { SharedWork } from './shared-work.ts';
+import { tagImage, untagImage } from './tag-image.ts';
 
 export interface ImageEngineOptions {
-  /** The daemon's root directory; `layers`, `staging` and `content` below it are this engine's. */
+  /** The daemon's root directory; `layers`, `outlines`, `staging` and `content` below it are this engine's. */
   readonly root: string;
   readonly store: Store;
   readonly log: Logger;
@@ -99,6 +103,10 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
       return { image: toCriImage(deps, record), info: verbose ? await imageInfo(deps, record) : {} };
     },
     remove: async (image) => await removeImage(deps, image.image),
+    load: async (bytes, loadOptions, ctx) => await loadImages(deps, bytes, loadOptions, ctx),
+    save: (names, format, ctx) => saveImages(deps, names, format, ctx),
+    tag: async (source, target) => tagImage(deps, source, target),
+    untag: async (name) => await untagImage(deps, name),
     fsInfo: async () => await fsInfo(deps),
     pulls: async () => deps.inFlight.snapshots(),
     diskUsage: async () => await diskUsage(deps),
@@ -111,15 +119,17 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
 }
 
 function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
-  const { root, store } = options;
+  const { root, store, unpackLimits = defaultUnpackLimits } = options;
   const journal = { records: store.table<LayerRecord>('layer'), ledger: store.ledger, transaction: <T>(fn: () => T): T => store.transaction(fn) };
   return {
     root,
     log: options.log,
     store,
     records: new ImageRecords(store.table<ImageRecord>('image')),
-    layers: new LayerStore({ root, journal, pool, limits: options.unpackLimits ?? defaultUnpackLimits }),
+    layers: new LayerStore({ root, journal, pool, limits: unpackLimits }),
     content: new ContentStore(root),
+    spoolDirectory: join(root, 'staging'), // the layer store has made it
+    unpackLimits,
     platform: options.platform ?? hostPlatform(),
     registryFiles: options.registryFiles ?? {},
     trustFiles: options.trustFiles,

@@ -1,4 +1,5 @@
 /** What a crash left, put right at the next start. */
+import { recoverSpools } from './archive-spool.ts';
 import type { ImageDeps } from './image-deps.ts';
 import { sweepUnneeded } from './remove-image.ts';
 
@@ -7,6 +8,7 @@ import { sweepUnneeded } from './remove-image.ts';
  * again when needed), and removes what no image needs. Repeatable; call it before the first pull.
  */
 export async function recoverImages(deps: ImageDeps): Promise<void> {
+  recoverSpools(deps);
   await deps.layers.recover();
   for (const record of deps.records.all()) {
     const isWhole = record.layers.every((diffId) => deps.layers.get(diffId) !== undefined) && (await hasConfig(deps, record.id));

@@ -26,6 +26,13 @@ function imageUsers(deps: ImageDeps, imageId: string): string[] {
   return [...new Set([...deps.usedBy(imageId), ...holders])];
 }
 
+/** Removes those of these layers that neither an image nor a pull in flight needs. */
+export async function removeUnneeded(deps: ImageDeps, diffIds: Iterable<Digest>): Promise<void> {
+  for (const diffId of diffIds) {
+    if (!isNeeded(deps, diffId)) await deps.layers.remove(diffId);
+  }
+}
+
 /** Removes layers and documents that neither an image nor a pull in flight needs. */
 export async function sweepUnneeded(deps: ImageDeps): Promise<void> {
   for (const { diffId } of deps.layers.all()) {

@@ -8,34 +8,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { digestOf, tarOf } from '../../../test/support/image.ts';
 import type { TestEntry } from '../../../test/support/image.ts';
 import { hexOf, parseDigest } from '../../base/digest.ts';
+import { makeJournal } from './layer-journal.fake.ts';
 import { LayerStore } from './layer-store.ts';
-import type { LayerJournal, LayerRecord } from './layer-store.ts';
 import { defaultUnpackLimits } from './unpack-limits.ts';
 import { UnpackPool } from './unpack-pool.ts';
 import type { ExpectedLayer } from './unpack-protocol.ts';
 
 const skip = process.getuid?.() === 0 ? false : 'needs root';
 const never = new AbortController().signal;
-
-/** The daemon's store in memory; what survives a crash in these tests is what it holds. */
-function makeJournal(): LayerJournal & { rows: Map<number, { seq: number; kind: string; data: unknown }> } {
-  const records = new Map<string, LayerRecord>();
-  const rows = new Map<number, { seq: number; kind: string; data: unknown }>();
-  let seq = 0;
-  return {
-    rows,
-    records: { put: (id, value) => void records.set(id, value), get: (id) => records.get(id), delete: (id) => void records.delete(id), all: () => [...records.values()] },
-    ledger: {
-      intend(_, kind, data) {
-        rows.set(++seq, { seq, kind, data });
-        return seq;
-      },
-      clear: (row) => void rows.delete(row),
-      rows: () => [...rows.values()],
-    },
-    transaction: (fn) => fn(),
-  };
-}
 
 function makeStore(t: TestContext, journal = makeJournal()): { root: string; journal: ReturnType<typeof makeJournal>; store: LayerStore; reopen(): LayerStore } {
   const root = mkdtempSync(join(tmpdir(), 'gantry-layers-'));

@@ -2,14 +2,15 @@
  * Unpacked layers, one directory each, stored once however many images share them: `<root>/layers/<short name>`. A name is
  * short because overlayfs gets all lower directories of a container in one page of mount options. A directory is
  * announced in the ledger, filled under `<root>/staging`, checked, renamed, synced, and only then recorded; what has no record is
- * removed at the next start.
+ * removed at the next start. Of the same name is the outline of the layer's tar, `<root>/outlines/<short name>`: it comes and goes with the layer.
  */
-import { closeSync, existsSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure } from '../../base/errors.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { rebuildTar } from './rebuild-tar.ts';
 import { SyncGroup } from './sync-group.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
@@ -25,6 +26,15 @@ export interface LayerRecord {
   /** The blob that it was unpacked from: size is what was downloaded. */
   readonly blob: Digest;
   readonly blobSize: number;
+  /** Of its tar; undefined for a layer of a Gantry that kept no outlines. */
+  readonly tarBytes?: number;
+}
+
+/** A stored layer as the tar that it was unpacked from. */
+export interface LayerTar {
+  readonly bytes: number;
+  /** May be called again. Errors: those of rebuildTar. */
+  read(): AsyncGenerator<Buffer>;
 }
 
 /** What the layer store needs of the daemon's store (the part `store` has it). */
@@ -52,6 +62,7 @@ interface Debt {
 export class LayerStore {
   readonly #layers: string;
   readonly #staging: string;
+  readonly #outlines: string;
   readonly #journal: LayerJournal;
   readonly #pool: UnpackPool;
   readonly #limits: UnpackLimits;
@@ -60,6 +71,7 @@ export class LayerStore {
   constructor(deps: LayerStoreDeps) {
     this.#layers = join(deps.root, 'layers');
     this.#staging = join(deps.root, 'staging');
+    this.#outlines = join(deps.root, 'outlines');
     this.#journal = deps.journal;
     this.#pool = deps.pool;
     this.#limits = deps.limits;
@@ -67,6 +79,7 @@ export class LayerStore {
     // Others may pass through, not list: containers with a user namespace reach their root filesystem this way.
     makePrivateDir(this.#layers, 0o711);
     makePrivateDir(this.#staging, 0o700);
+    makePrivateDir(this.#outlines, 0o700);
   }
 
   /** Where the layer directories are. */
@@ -89,6 +102,14 @@ export class LayerStore {
     return join(this.#layers, record.name);
   }
 
+  /** The layer's tar, byte for byte. Of a layer that was unpacked before outlines were kept: failed-precondition; not stored: not-found. */
+  tarOf(diffId: Digest): LayerTar {
+    const directory = this.directoryOf(diffId);
+    const { name, tarBytes } = this.get(diffId)!;
+    if (tarBytes === undefined) throw failure('failed-precondition', { act: 'rebuild layer', object: diffId, why: 'an older Gantry unpacked it and did not keep what that takes: remove the image and pull it again' });
+    return { bytes: tarBytes, read: () => rebuildTar({ outline: join(this.#outlines, name), directory, diffId }) };
+  }
+
   /**
    * Downloads, unpacks, checks and stores a layer; durable when it resolves. Already stored: nothing is done. When it throws, nothing
    * is left behind. Two calls at once for the same layer both work and one result is kept; who wants to share the download
@@ -99,10 +120,8 @@ export class LayerStore {
     if (stored !== undefined) return stored;
     const seq = this.#announce(expected.diffId);
     try {
-      const directory = join(this.#staging, nameOf(seq));
-      mkdirSync(directory, { mode: 0o700 });
-      const usage = await this.#pool.unpack({ directory, expected, limits: this.#limits, open, signal });
-      renameSync(directory, join(this.#layers, nameOf(seq)));
+      const usage = await this.#unpack(nameOf(seq), { expected, open, signal });
+      renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq)));
       await this.#synced.wait();
       return await this.#record(seq, expected, usage);
     } catch (error) {
@@ -132,6 +151,20 @@ export class LayerStore {
     }
   }
 
+  /** Unpacks into staging; the outline is counted in what the layer takes. */
+  async #unpack(name: string, { expected, open, signal }: { expected: ExpectedLayer; open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; signal: AbortSignal }): Promise<UnpackResult> {
+    const directory = join(this.#staging, name);
+    mkdirSync(directory, { mode: 0o700 });
+    const outline = openSync(join(this.#outlines, name), 'w', 0o600);
+    try {
+      const usage = await this.#pool.unpack({ directory, outline, expected, limits: this.#limits, open, signal });
+      const { size, blksize } = fstatSync(outline);
+      return { ...usage, bytes: usage.bytes + Math.ceil(size / blksize) * blksize, inodes: usage.inodes + 1 };
+    } finally {
+      closeSync(outline);
+    }
+  }
+
   /** A ledger row whose number names a directory that isn't there: after a lost database the numbers begin anew, the layers don't. */
   #announce(diffId: Digest): number {
     for (;;) {
@@ -158,6 +191,7 @@ export class LayerStore {
   async #discard(seq: number, name = nameOf(seq)): Promise<void> {
     await removeTree(join(this.#staging, name));
     await removeTree(join(this.#layers, name));
+    await removeTree(join(this.#outlines, name));
     this.#journal.ledger.clear(seq);
   }
 

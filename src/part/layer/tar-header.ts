@@ -77,7 +77,7 @@ export function verifyChecksum(block: Buffer): void {
   let sum = 8 * 0x20; // the checksum field counts as spaces
   for (let i = 0; i < 148; i++) sum += block[i] ?? 0;
   for (let i = 156; i < blockSize; i++) sum += block[i] ?? 0;
-  if (sum !== Number.parseInt(textAt(block, 148, 8), 8)) throw badArchive('header checksum is wrong: the layer is not a tar archive or is damaged');
+  if (sum !== Number.parseInt(textAt(block, 148, 8), 8)) throw badArchive('header checksum is wrong: this is no tar archive, or it is damaged');
 }
 
 /** The extension type of a header, or undefined when it describes an entry. */

@@ -5,7 +5,7 @@ import type { TarEntry, TarExtensionType } from './tar-header.ts';
 export interface TarSink {
   /** A new entry; `size` bytes of content follow, then `end`. */
   begin(entry: TarEntry): void;
-  /** A piece of the entry's content; the bytes are only valid during the call. */
+  /** A piece of the entry's content: a view into what was pushed, valid during the call only. */
   data(bytes: Buffer): void;
   /** The entry is complete. */
   end(): void;
@@ -37,14 +37,15 @@ export class TarReader {
     this.#sink = sink;
   }
 
-  /** Takes the next bytes of the archive. What follows the end marker is ignored. */
-  push(bytes: Buffer): void {
+  /** Takes the next bytes of the archive, and tells how many of them it looked at: what follows the end marker is ignored. */
+  push(bytes: Buffer): number {
     let at = 0;
     while (at < bytes.length && !this.#ended) {
       if (this.#contentLeft > 0) at += this.#takeContent(bytes.subarray(at, at + this.#contentLeft));
       else if (this.#paddingLeft > 0) at += this.#takePadding(bytes.length - at);
       else at += this.#takeHeader(bytes.subarray(at, at + blockSize));
     }
+    return at;
   }
 
   /** No more bytes come. An archive that stops within a header or a file is refused; a missing end marker is tolerated. */

@@ -284,7 +284,8 @@ export class TreeWriter implements TarSink {
   }
 }
 
-function kindOfWriteError(error: unknown): ErrorKind {
+/** A full disk is nobody's fault; what the archive asks for and no filesystem can do is the archive's. */
+export function kindOfWriteError(error: unknown): ErrorKind {
   if (error instanceof GantryError) return error.kind;
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) return 'resource-exhausted';
   if (['EIO', 'EROFS', 'EPERM', 'EACCES', 'ENOMEM', 'EMFILE', 'ENFILE'].some((code) => hasCode(error, code))) return 'internal';

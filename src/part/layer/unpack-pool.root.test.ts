@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, lstatSync, mkdirSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -20,6 +20,7 @@ const skip = isRoot ? false : 'needs root';
 let directory = '';
 let outside = '';
 let pool: UnpackPool;
+let outline: number;
 let made = 0;
 
 before(() => {
@@ -28,10 +29,12 @@ before(() => {
   mkdirSync(outside);
   writeFileSync(join(outside, 'secret'), 'untouched', { mode: 0o600 });
   pool = new UnpackPool();
+  outline = openSync(join(directory, 'outline'), 'w');
 });
 
 after(async () => {
   await pool.close();
+  closeSync(outline);
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -53,6 +56,7 @@ async function unpack(source: readonly TestEntry[] | Buffer, how: HowToUnpack = 
   const expected = { blob: parseDigest(how.expected?.blob ?? digestOf(blob)), size: how.expected?.size ?? blob.length, diffId: parseDigest(how.expected?.diffId ?? digestOf(tar)) };
   const result = await pool.unpack({
     directory: root,
+    outline,
     expected,
     limits: { ...defaultUnpackLimits, ...how.limits },
     async *open() {
@@ -262,7 +266,7 @@ test('an interrupted download ends the worker before it throws, and the pool goe
   const tar = tarOf([{ path: 'a', content: Buffer.alloc(1 << 20) }]);
   const expected = { blob: parseDigest(digestOf(tar)), size: tar.length, diffId: parseDigest(digestOf(tar)) };
   const interrupted = pool.unpack({
-    directory: root, expected, limits: defaultUnpackLimits, signal: stop.signal,
+    directory: root, outline, expected, limits: defaultUnpackLimits, signal: stop.signal,
     async *open(signal) {
       yield tar.subarray(0, 600_000);
       stop.abort();
@@ -289,7 +293,7 @@ test('workers are few, and gone when there is nothing to do', { skip }, async (t
     const root = join(directory, `layer${made++}`);
     mkdirSync(root);
     await small.unpack({
-      directory: root, expected, limits: defaultUnpackLimits, signal: new AbortController().signal,
+      directory: root, outline, expected, limits: defaultUnpackLimits, signal: new AbortController().signal,
       async *open() {
         most = Math.max(most, small.size);
         yield tar;

@@ -19,6 +19,8 @@ const chunksAhead = 8;
 export interface UnpackRequest {
   /** An empty directory; it becomes the layer's root. */
   readonly directory: string;
+  /** A descriptor to write: the tar's outline goes there (tar-outline.ts). */
+  readonly outline: number;
   readonly expected: ExpectedLayer;
   readonly limits: UnpackLimits;
   /** Starts the download; called when a worker is free. */
@@ -140,7 +142,7 @@ class UnpackWorker {
     const signal = AbortSignal.any([request.signal, stop.signal]);
     signal.addEventListener('abort', () => this.#wakePump?.(), { once: true });
     this.#free = Array.from({ length: chunksAhead }, () => new ArrayBuffer(chunkBytes));
-    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), expected: request.expected, limits: request.limits });
+    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits });
     try {
       // Whichever fails first is the cause: the download, or the worker that found the bytes wanting.
       const [message] = await Promise.all([done, this.#pump(request.open(signal), signal)]);

@@ -16,11 +16,13 @@ export interface UnpackResult {
   /** On disk, counted in filesystem blocks. */
   readonly bytes: number;
   readonly inodes: number;
+  /** Of the tar, inflated. */
+  readonly tarBytes: number;
 }
 
 export type ToWorker =
-  /** `directory` is relative to the process's working directory: see unpack-worker.ts. */
-  | { readonly type: 'begin'; readonly directory: string; readonly expected: ExpectedLayer; readonly limits: UnpackLimits }
+  /** `directory` is relative to the process's working directory: see unpack-worker.ts. `outline` is a descriptor: threads share them. */
+  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits }
   /** The next bytes of the blob. The buffer is given away, and comes back as `buffer`. */
   | { readonly type: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly type: 'end' }

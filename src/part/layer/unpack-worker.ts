@@ -9,6 +9,7 @@ import { parentPort } from 'node:worker_threads';
 import { failure, GantryError, kindOf, messageOf } from '../../base/errors.ts';
 import { CLONE_FS, libc } from '../../host/libc.ts';
 import { inflate } from './inflate.ts';
+import { TarOutliner } from './tar-outline.ts';
 import { TarReader } from './tar-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { checkInflation } from './unpack-limits.ts';
@@ -47,19 +48,23 @@ async function unpack(job: Begin): Promise<UnpackResult> {
   // the next staging directory starts there; an absolute one would start inside the layer before.
   libc.chroot(job.directory);
   const tree = new TreeWriter(job.limits);
-  const tar = new TarReader(tree);
+  const outliner = new TarOutliner(tree, job.outline);
+  const tar = new TarReader(outliner);
   const blob = new Measured('sha256');
   const content = new Measured('sha256');
 
   await inflate(receiveBlob(blob), (bytes) => {
     content.update(bytes);
     checkInflation(job.limits, content.length, blob.length);
+    outliner.beginPiece(bytes);
     tar.push(bytes);
+    outliner.endPiece();
   });
   verifyBlob(job.expected, blob);
   tar.finish();
   verifyContent(job.expected, content);
-  return tree.finish();
+  outliner.finish();
+  return { ...tree.finish(), tarBytes: content.length };
 }
 
 class Measured {

@@ -29,7 +29,8 @@ export const inspect: Command = {
   },
 };
 
-async function details(cri: CriClient, found: FoundPod | FoundContainer | FoundImage): Promise<Json> {
+/** What the runtime knows about one thing, as JSON. */
+export async function details(cri: CriClient, found: FoundPod | FoundContainer | FoundImage): Promise<Json> {
   const asking = { act: `inspect ${found.kind}`, object: found.title };
   switch (found.kind) {
     case 'pod': {
