@@ -84,5 +84,16 @@ describe('the systemd driver', { skip: reasonToSkip() }, () => {
     await eventually(() => assert.deepEqual(ended.filter(loaded), []));
   });
 
+  test('a kill for memory is told also when systemd takes the slice away with the only container in it', async () => {
+    const greedy = { script: 'tail /dev/zero', resources: { memoryLimitInBytes: 32n << 20n } };
+    const alone = [];
+    for (let n = 0; n < 3; n++) alone.push(await node.runContainer(await node.runPod(), greedy));
+
+    const reasons = [];
+    for (const id of alone) reasons.push((await node.ended(id)).reason);
+
+    assert.deepEqual(reasons, ['OOMKilled', 'OOMKilled', 'OOMKilled']);
+  });
+
   test('of all these pods nothing is left once they are removed', () => assertRemovalLeavesNothing(node.daemon));
 });

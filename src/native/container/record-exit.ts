@@ -1,5 +1,6 @@
 import { messageOf } from '../../base/errors.ts';
-import { wasOomKilled } from '../../part/oci/oom-killed.ts';
+import { kernelMessages } from '../../host/kernel-log.ts';
+import { isOomVictim, wasOomKilled } from '../../part/oci/oom-killed.ts';
 import { unknownExitCode } from '../../part/oci/exit-watch.ts';
 import type { Exit } from '../../part/oci/exit-watch.ts';
 import type { ContainerDeps } from './container-deps.ts';
@@ -47,6 +48,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
     oomKills: deps.cgroups.oomKills(record.cgroup),
     oomKillsAround: (deps.cgroups.oomKillsAround(record.cgroup) ?? 0) - (record.oomKillsAround ?? 0),
     bundle: containerPaths(deps.roots, record.id).bundle,
+    inKernelLog: () => isOomVictim(kernelMessages(), record.id),
     killedByUs: deps.killedByUs.has(record.id),
   });
   const reason = oomKilled ? 'OOMKilled' : exit.code === 0 ? 'Completed' : 'Error';

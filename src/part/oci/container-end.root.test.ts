@@ -6,9 +6,10 @@ import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
 import { findProgram } from '../../host/find-program.ts';
+import { kernelMessages } from '../../host/kernel-log.ts';
 import { ExitWatch, readExit, unknownExitCode } from './exit-watch.ts';
 import type { Exit } from './exit-watch.ts';
-import { wasOomKilled } from './oom-killed.ts';
+import { isOomVictim, wasOomKilled } from './oom-killed.ts';
 import { processAlive } from './process-ref.ts';
 import { reopenLog } from './reopen-log.ts';
 import { RuntimeBed, eventually, logLines, missingForContainers, runtimesUnderTest } from './runtime-bed.fake.ts';
@@ -81,13 +82,14 @@ for (const handler of runtimesUnderTest) {
       await bed.runtime.kill(killed.id, 'KILL');
       await Promise.all([greedy.conmonExited, killed.conmonExited]);
 
-      const evidence = (container: MadeContainer): Parameters<typeof wasOomKilled>[0] => ({ exitCode: readExit(bed.exitDir, container.id)!.code, oomKills: oomKills(container), oomKillsAround: 0, bundle: container.bundle, killedByUs: false });
+      const evidence = (container: MadeContainer): Parameters<typeof wasOomKilled>[0] => ({ exitCode: readExit(bed.exitDir, container.id)!.code, oomKills: oomKills(container), oomKillsAround: 0, bundle: container.bundle, inKernelLog: () => isOomVictim(kernelMessages(), container.id), killedByUs: false });
       assert.deepEqual([evidence(greedy).exitCode, evidence(killed).exitCode], [137, 137]);
       assert.equal(wasOomKilled(evidence(greedy)), true);
       assert.equal(wasOomKilled(evidence(killed)), false);
-      // the same once the cgroups are gone: conmon left word
+      // the same once the cgroups are gone: conmon left word, and the kernel too
       assert.equal(wasOomKilled({ ...evidence(greedy), oomKills: undefined }), true);
       assert.equal(wasOomKilled({ ...evidence(killed), oomKills: undefined }), false);
+      assert.equal(wasOomKilled({ ...evidence(greedy), oomKills: undefined, bundle: '/nowhere' }), true);
     });
 
     test('a rotated log goes on in a new file, and no line is lost', async (t) => {

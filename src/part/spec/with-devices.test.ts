@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NamespaceMode } from '../../gen/cri.ts';
 import { buildContainerSpec } from './build-container-spec.ts';
 import { exampleInput } from './example-input.fake.ts';
 import type { Changes } from './example-input.fake.ts';
@@ -37,6 +38,21 @@ test('its handler can keep the nodes from it, and the leave to use any', () => {
   assert.deepEqual(rules({ ...privileged, handler: { privilegedDevices: 'allowed' } }), [{ allow: true, access: 'rwm' }]);
   assert.deepEqual(nodes({ ...privileged, handler: { privilegedDevices: 'none' } }), ['/dev/fuse 10']);
   assert.deepEqual(rules({ ...privileged, handler: { privilegedDevices: 'none' } }), [none, { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' }]);
+});
+
+test('with a user namespace it may use of the host\'s devices what anybody may, and its own', () => {
+  const ids = [{ hostId: 100_000, containerId: 0, length: 65_536 }];
+  const log: ResolvedDevice = { path: '/dev/kmsg', type: 'c', major: 1, minor: 11, mode: 0o644, uid: 0, gid: 0, permissions: 'rwm' };
+  const tun: ResolvedDevice = { ...log, path: '/dev/net/tun', major: 10, minor: 200, mode: 0o666 };
+  const usersPod = { ...privileged, podNamespaces: { usernsOptions: { mode: NamespaceMode.POD, uids: ids, gids: ids } }, input: { ...privileged.input, hostDevices: [disk, log, tun] } };
+
+  assert.deepEqual(nodes(usersPod), ['/dev/loop0 7', '/dev/kmsg 1', '/dev/net/tun 10', '/dev/fuse 10']);
+  assert.deepEqual(rules(usersPod), [
+    none,
+    { allow: true, type: 'c', major: 1, minor: 11, access: 'r' },
+    { allow: true, type: 'c', major: 10, minor: 200, access: 'rw' },
+    { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' },
+  ]);
 });
 
 test('devices keep the owner that they have on the host, unless the node gives them to the user', () => {

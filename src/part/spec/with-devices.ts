@@ -2,16 +2,20 @@ import type { SpecStep } from './build-container-spec.ts';
 import type { OciDevice, OciDeviceRule } from './oci-spec.ts';
 import type { ResolvedDevice } from './resolve-devices.ts';
 import type { SpecInput } from './spec-input.ts';
+import { podMappings } from './with-user-namespace.ts';
 
 /**
  * Device nodes and the device cgroup's rules. Nothing is allowed but what is listed (and null, zero, tty and their like, which every OCI runtime
  * adds itself); to a privileged container everything is, and it sees all devices of the host, unless its handler keeps them away. Of two
- * nodes on one path the later counts.
+ * nodes on one path the later counts. In a pod with a user namespace a privileged container may use of the host's devices what anybody on the
+ * host may: a runtime such as crun gives root of the pod nodes of its own, so that only the device cgroup keeps the host's disks from it.
  */
 export const withDevices: SpecStep = (spec, input) => {
   const { config, devices, hostDevices, handler } = input;
   const privileged = config.linux?.securityContext?.privileged ?? false;
   const owner = ownerOf(input);
+  const open = privileged && handler.privilegedDevices !== 'none';
+  const everything = open && podMappings(input) === undefined;
   const nodes = [...(privileged && handler.privilegedDevices === 'all' ? hostDevices : []), ...devices.map((device) => ({ ...device, ...owner }))];
   return {
     ...spec,
@@ -20,7 +24,7 @@ export const withDevices: SpecStep = (spec, input) => {
       devices: lastOfEachPath(nodes).map(nodeOf),
       resources: {
         ...spec.linux.resources,
-        devices: privileged && handler.privilegedDevices !== 'none' ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...devices.map(ruleOf)],
+        devices: everything ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }, ...(open ? hostDevices.flatMap(forAnybody) : []), ...devices.map(ruleOf)],
       },
     },
   };
@@ -47,6 +51,12 @@ function lastOfEachPath(nodes: readonly ResolvedDevice[]): ResolvedDevice[] {
 
 function nodeOf({ path, type, major, minor, mode, uid, gid }: ResolvedDevice): OciDevice {
   return { type, path, major, minor, fileMode: mode, uid, gid };
+}
+
+/** The device with what its mode lets others do on the host; nothing where that is nothing. */
+function forAnybody(device: ResolvedDevice): OciDeviceRule[] {
+  const permissions = `${(device.mode & 0o4) === 0 ? '' : 'r'}${(device.mode & 0o2) === 0 ? '' : 'w'}`;
+  return permissions === '' ? [] : [ruleOf({ ...device, permissions })];
 }
 
 function ruleOf({ type, major, minor, permissions }: ResolvedDevice): OciDeviceRule {
