@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure } from '../../base/errors.ts';
-import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { makePrivateDir } from '../../host/files.ts';
+import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import { SyncGroup } from './sync-group.ts';
 import type { UnpackPool } from './unpack-pool.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
@@ -64,9 +65,10 @@ export class LayerStore {
     this.#pool = deps.pool;
     this.#limits = deps.limits;
     this.#synced = new SyncGroup(() => this.#syncToDisk());
-    // Others may pass through, not list: containers with a user namespace reach their root filesystem this way.
-    makePrivateDir(this.#layers, 0o711);
-    makePrivateDir(this.#staging, 0o700);
+    // What images mark setuid, and the devices in them, must not be within reach of the node's users (CVE-2021-41103): overlayfs looks at layers
+    // with the daemon's power, and nobody else has to pass through here.
+    makePrivateDir(this.#layers);
+    makePrivateDir(this.#staging);
   }
 
   /** Where the layer directories are. */
@@ -97,6 +99,7 @@ export class LayerStore {
   async add(expected: ExpectedLayer, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerRecord> {
     const stored = this.get(expected.diffId);
     if (stored !== undefined) return stored;
+    if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
     try {
       const directory = join(this.#staging, nameOf(seq));
@@ -156,8 +159,8 @@ export class LayerStore {
   }
 
   async #discard(seq: number, name = nameOf(seq)): Promise<void> {
-    await removeTree(join(this.#staging, name));
-    await removeTree(join(this.#layers, name));
+    await removeLargeTree(join(this.#staging, name));
+    await removeLargeTree(join(this.#layers, name));
     this.#journal.ledger.clear(seq);
   }
 

@@ -5,8 +5,8 @@
 import { existsSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, hasCode } from '../../base/errors.ts';
-import { removeTree } from '../../host/files.ts';
 import { libc, MNT_DETACH, UMOUNT_NOFOLLOW } from '../../host/libc.ts';
+import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import type { IdMaps } from '../../host/user-namespaces.ts';
 
 export type SnapshotDriver = 'overlay' | 'copy';
@@ -101,10 +101,10 @@ export async function releaseRoot(mountpoint: string): Promise<void> {
 /** Takes a view and its directory away; not mounted, or gone altogether, is fine. */
 export async function releaseView(directory: string): Promise<void> {
   await releaseRoot(treePath(directory));
-  await removeTree(directory);
+  await removeLargeTree(directory);
 }
 
 /** Removes a writable directory with all that the container wrote. Its root must be released. Absent is fine. */
 export async function removeWritableLayer(writableDir: string): Promise<void> {
-  await removeTree(writableDir);
+  await removeLargeTree(writableDir);
 }
