@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../base/errors.ts';
 import { removeTree } from './files.ts';
+import { findProgram, systemPath } from './find-program.ts';
 import { run } from './spawn.ts';
-import { systemProgram } from './system-program.ts';
 
 /** A disk that removes a thousand files a second is through with the largest layer by then. */
 const deadlineMs = 4_000_000;
@@ -16,7 +16,7 @@ const pauseMs = 50;
  * for all that cannot be removed; deadline-exceeded after an hour.
  */
 export async function removeLargeTree(path: string): Promise<void> {
-  const rm = systemProgram('rm');
+  const rm = findProgram('rm', systemPath);
   if (rm === undefined) return await removeTree(path);
   for (let left = tries; ; left--) {
     const { code, stderr } = await run(rm, ['-rf', '--one-file-system', '--', path], { deadlineMs, maxOutputBytes: 2000 });
