@@ -49,6 +49,8 @@ const c_pipe2 = c.func('int pipe2(_Out_ int*, int)');
 const c_flock = c.func('int flock(int, int)');
 const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
 const c_statfs = c.func('int statfs(const char*, void*)');
+const c_lseek = c.func('long lseek(int, long, int)');
+const c_copyFileRange = c.func('long copy_file_range(int, void*, int, void*, size_t, unsigned int)');
 // glibc has no wrappers for these before 2.36, so they go through syscall(2) as well.
 const c_openTree = c.func('long syscall(long, int, const char*, unsigned int)');
 const c_mountSetattr = c.func('long syscall(long, int, const char*, unsigned int, const void*, size_t)');
@@ -70,7 +72,11 @@ export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
 export const MS_NODEV = 0x4;
 export const MS_NOEXEC = 0x8;
+export const MS_REMOUNT = 0x20;
 export const MS_BIND = 0x1000;
+export const SEEK_SET = 0;
+export const SEEK_DATA = 3;
+export const SEEK_HOLE = 4;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
 export const CLONE_FS = 0x200;
@@ -88,6 +94,13 @@ export const RESOLVE_CACHED = 0x20;
 function check(result: number, syscall: string, subject?: string): number {
   if (result < 0) throw new SyscallError(syscall, koffi.errno(), subject);
   return result;
+}
+
+/** A path whose bytes need not be UTF-8 is a Buffer, as Node's functions take it. */
+export type BytePath = string | Buffer;
+
+function pathArgument(path: BytePath): BytePath {
+  return typeof path === 'string' ? path : Buffer.concat([path, Buffer.alloc(1)]);
 }
 
 function unixAddress(path: string): Buffer {
@@ -130,16 +143,16 @@ export const libc = {
   chroot(path: string): void {
     check(c_chroot(path), 'chroot', path);
   },
-  mknod(path: string, mode: number, dev: bigint): void {
-    check(c_mknod(path, mode, dev), 'mknod', path);
+  mknod(path: BytePath, mode: number, dev: bigint): void {
+    check(c_mknod(pathArgument(path), mode, dev), 'mknod', String(path));
   },
-  lsetxattr(path: string, name: string, value: Uint8Array, flags: number): void {
-    check(c_lsetxattr(path, name, value, value.length, flags), 'lsetxattr', `${name} ${path}`);
+  lsetxattr(path: BytePath, name: string, value: Uint8Array, flags: number): void {
+    check(c_lsetxattr(pathArgument(path), name, value, value.length, flags), 'lsetxattr', `${name} ${path}`);
   },
   /** The attribute's value; undefined when it is not set or the filesystem has none. */
-  lgetxattr(path: string, name: string): Buffer | undefined {
+  lgetxattr(path: BytePath, name: string): Buffer | undefined {
     const value = Buffer.alloc(65536);
-    const length = Number(c_lgetxattr(path, name, value, value.length));
+    const length = Number(c_lgetxattr(pathArgument(path), name, value, value.length));
     if (length >= 0) return value.subarray(0, length);
     const errno = koffi.errno();
     if (errno === constants.errno.ENODATA || errno === constants.errno.ENOTSUP) return undefined;
@@ -159,12 +172,12 @@ export const libc = {
     throw new SyscallError('getxattr', errno, `${name} ${path}`);
   },
   /** The names of a path's attributes, of a symlink itself; none where the filesystem has none. */
-  llistxattr(path: string): string[] {
+  llistxattr(path: BytePath): string[] {
     const names = Buffer.alloc(65536);
-    const length = Number(c_llistxattr(path, names, names.length));
+    const length = Number(c_llistxattr(pathArgument(path), names, names.length));
     if (length >= 0) return names.toString('utf8', 0, length).split('\0').filter((name) => name !== '');
     if (koffi.errno() === constants.errno.ENOTSUP) return [];
-    throw new SyscallError('llistxattr', koffi.errno(), path);
+    throw new SyscallError('llistxattr', koffi.errno(), String(path));
   },
   ioctl(fd: number, request: number, argument: Buffer): number {
     return check(c_ioctl(fd, request, argument), 'ioctl');
@@ -181,14 +194,14 @@ export const libc = {
     check(Number(c_sendto(fd, data, data.length, 0, address, address.length)), 'sendto', path);
   },
   /** Sets both times of a path, nanoseconds since the epoch; a symlink itself, not what it names. */
-  utimensat(path: string, atimeNs: bigint, mtimeNs: bigint): void {
+  utimensat(path: BytePath, atimeNs: bigint, mtimeNs: bigint): void {
     const times = Buffer.alloc(32);
     for (const [offset, ns] of [[0, atimeNs], [16, mtimeNs]] as const) {
       const nanoseconds = ((ns % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
       times.writeBigInt64LE((ns - nanoseconds) / 1_000_000_000n, offset);
       times.writeBigInt64LE(nanoseconds, offset + 8);
     }
-    check(c_utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 'utimensat', path);
+    check(c_utimensat(AT_FDCWD, pathArgument(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', String(path));
   },
   /** Writes everything of the filesystem that holds `fd` to its disk. */
   syncfs(fd: number): void {
@@ -226,6 +239,14 @@ export const libc = {
   /** move_mount(2): attaches an unattached mount. */
   attachMount(mountFd: number, target: string): void {
     check(Number(c_moveMount(SYS_move_mount, mountFd, '', AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)), 'move_mount', target);
+  },
+  /** Moves a descriptor's position and returns it. SEEK_DATA behind the last data: ENXIO. */
+  lseek(fd: number, offset: number, whence: number): number {
+    return check(Number(c_lseek(fd, offset, whence)), 'lseek');
+  },
+  /** copy_file_range(2) from position to position, which it moves: shares the blocks where the filesystem can. Returns how many bytes; 0 at the end. */
+  copyFileRange(from: number, to: number, length: number): number {
+    return check(Number(c_copyFileRange(from, null, to, null, length, 0)), 'copy_file_range');
   },
   /** The magic number of the filesystem that holds a path (statfs f_type). */
   filesystemType(path: string): number {

@@ -11,7 +11,6 @@ import { withoutSecrets } from '../base/config/values.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
 import { SingleFlight } from '../base/single-flight.ts';
-import type { FilesystemUsage } from '../gen/cri.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
 import { PathResolver } from '../host/path-resolver.ts';
@@ -26,6 +25,7 @@ import { ExitSignals } from '../native/container/exit-signals.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
 import { recoverContainers, undoUnfinishedContainers } from '../native/container/recover-containers.ts';
 import { UsageMeter } from '../native/container/usage-meter.ts';
+import { writableLayersUsage } from '../native/container/writable-usage.ts';
 import { createImageEngine } from '../native/image/image-engine.ts';
 import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
 import { createNodeEngine } from '../native/node/node-engine.ts';
@@ -51,6 +51,7 @@ import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
 import { McsLevels } from '../part/lsm/mcs-levels.ts';
 import { hasSelinux, selinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
+import { chooseSnapshotter } from '../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { describeCutLimits } from '../part/spec/ulimits.ts';
 import { Effects } from '../part/store/effects.ts';
@@ -82,6 +83,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   // Root of a pod's user namespace has to pass through these to what is the pod's; each pod and container in them is closed to all others.
   for (const folder of [join(config.state, 'pods'), join(config.state, 'containers')]) makePrivateDir(folder, 0o711);
 
+  const snapshotters = await chooseSnapshotter(config.snapshotter, join(config.root, 'containers'), log);
   const bootId = (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
   const hostFacts = gatherHostFacts();
   for (const sentence of describeShortcomings(hostFacts)) log.warn(sentence);
@@ -110,7 +112,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const paths = new PathResolver();
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
-  const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state });
+  const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state, idmapsLayers: snapshotters.inUse.driver === 'overlay' });
   const runtimeStates = join(config.state, 'oci');
   const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, defaults: () => defaults, bootId, roots };
 
@@ -119,7 +121,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     store,
     log,
     usedBy: (imageId) => containerRecords.all().filter((record) => usesImage(record, imageId)).map((record) => record.id),
-    containerFilesystems: async () => [writableLayers(config.root, containerRecords.all(), usage)],
+    containerFilesystems: async () => [writableLayersUsage({ roots, usage }, containerRecords.all())],
     containerUsages: () => containerUsages({ records: containerRecords, usage, roots, podName: (id) => podNameOf(podRecords.get(id)) }),
     registryFiles: registryFiles(config),
     trustFiles: trustFiles(config),
@@ -129,7 +131,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, exitWatch, usage, paths, cdi, hooks, apparmor, selinux,
+    ...oci, log, images, snapshotters, exitWatch, usage, paths, cdi, hooks, apparmor, selinux,
     blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
@@ -143,7 +145,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     exits: new ExitSignals(), killedByUs: new Set(),
   };
   const podDeps: PodDeps = {
-    ...oci, log, cni, apparmor,
+    ...oci, log, cni, apparmor, snapshotters,
     records: podRecords,
     userNamespaces,
     selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
@@ -171,7 +173,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      node: createNodeEngine({ handlers, probes, snapshotters, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
     },
     async close() {
       clearInterval(debts);
@@ -220,11 +222,4 @@ function selinuxOf({ disableSelinux }: Config['security'], log: Logger): Selinux
 function podNameOf(record: PodRecord | undefined): string {
   const { namespace, name } = record?.config.metadata ?? { namespace: '', name: '' };
   return `${namespace}/${name}`;
-}
-
-/** The writable layers together, as far as they were measured. */
-function writableLayers(root: string, records: readonly ContainerRecord[], usage: UsageMeter): FilesystemUsage {
-  const figures = records.map((record) => usage.usage(record.id, join(root, 'containers', record.id, 'upper')));
-  const sum = (of: 'bytes' | 'inodes'): bigint => figures.reduce((total, figure) => total + (figure?.[of] ?? 0n), 0n);
-  return { timestamp: BigInt(Date.now()) * 1_000_000n, fsId: { mountpoint: root }, usedBytes: { value: sum('bytes') }, inodesUsed: { value: sum('inodes') } };
 }

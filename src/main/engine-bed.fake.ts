@@ -39,7 +39,8 @@ export function call(signal = new AbortController().signal): CallContext {
 export class EngineBed {
   readonly part: TestRun;
   readonly network: TestNetwork;
-  readonly config: Config;
+  /** In force from the next start on. */
+  config: Config;
   /** The image that is there from the start; busybox. */
   readonly image: string;
   #running: RunningEngine | undefined;

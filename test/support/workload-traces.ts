@@ -67,7 +67,8 @@ function ledger(daemon: Daemon): string[] {
 
 function mounts({ paths }: Daemon): string[] {
   const points = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4] ?? '');
-  return points.filter((point) => point.startsWith(`${paths.dir}/`)).map((point) => `mount ${point}`);
+  // Its root may lie on a filesystem of its own.
+  return points.filter((point) => point.startsWith(`${paths.dir}/`) && point !== paths.root).map((point) => `mount ${point}`);
 }
 
 function processes(daemon: Daemon): string[] {

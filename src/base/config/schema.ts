@@ -22,7 +22,7 @@ export const schema = table('', {
     default: '/var/lib/gantry',
     flag: '--root',
     applies: 'restart',
-    about: 'Where images, containers and the database are kept. It survives a reboot, belongs to one daemon, and must be on a filesystem that overlayfs can use.',
+    about: 'Where images, containers and the database are kept. It survives a reboot and belongs to one daemon. See `snapshotter` for the filesystem that it should be on.',
   }),
   state: setting({
     kind: ownFolder,
@@ -30,6 +30,13 @@ export const schema = table('', {
     flag: '--state',
     applies: 'restart',
     about: 'Where the files of running pods are kept: namespaces, bundles, exit codes. It should be on a tmpfs, so that a reboot empties it.',
+  }),
+  snapshotter: setting({
+    kind: oneOf(['auto', 'overlay', 'copy']),
+    default: 'auto',
+    flag: '--snapshotter',
+    applies: 'restart',
+    about: "How the root of a container is made of its image. `overlay`: the image's layers with a writable layer above them; refused at start where overlayfs cannot use the filesystem of `root`. `copy`: a copy of all files of the image for each container, which shares blocks with the image on XFS and btrfs. `auto` is overlay where it works, else copy, and the log says why. Containers that were made the other way stay as they are.",
   }),
   socket: setting({
     kind: socketPath,

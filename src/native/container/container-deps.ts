@@ -6,6 +6,7 @@ import type { AppArmor } from '../../part/lsm/apparmor.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { PathResolver } from '../../host/path-resolver.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
@@ -33,6 +34,7 @@ export interface ContainerDeps {
   readonly records: Table<ContainerRecord>;
   readonly effects: Effects;
   readonly images: ImageCatalog;
+  readonly snapshotters: Snapshotters;
   /** Finds what the kubelet wants mounted. */
   readonly paths: PathResolver;
   /** As they are in the configuration in force. */

@@ -7,7 +7,7 @@ import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import { conmonOf } from '../../part/oci/conmon.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
-import { removeWritableLayer, unmountOverlay, unmountReadonlyTree } from '../../part/snapshot/overlay.ts';
+import { releaseRoot, releaseView, removeWritableLayer } from '../../part/snapshot/snapshotter.ts';
 import type { Undo } from '../../part/store/effects.ts';
 
 export interface RuntimeEffect {
@@ -28,8 +28,8 @@ export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string,
   return {
     'bundle': ({ path }: { path: string }) => removeTree(path),
     'writable-layer': ({ path }: { path: string }) => removeWritableLayer(path),
-    'rootfs': ({ path }: { path: string }) => unmountOverlay(path),
-    'image-volume': ({ path }: { path: string }) => unmountReadonlyTree(path),
+    'rootfs': ({ path }: { path: string }) => releaseRoot(path),
+    'image-volume': ({ path }: { path: string }) => releaseView(path),
     'runtime': (effect: RuntimeEffect, id: string) => removeFromRuntime(deps, id, effect),
   };
 }

@@ -10,6 +10,8 @@ export interface ContainerPaths {
   readonly imageVolumes: string;
   /** Its writable layer: survives a reboot. */
   readonly writable: string;
+  /** Below it are copies of the images that it mounts as volumes, where roots are copied. */
+  readonly copiedImages: string;
   /** Below it are the volumes that its image declares, part of what it has written. */
   readonly declaredVolumes: string;
 }
@@ -17,5 +19,5 @@ export interface ContainerPaths {
 export function containerPaths(roots: { root: string; state: string }, id: string): ContainerPaths {
   const bundle = join(roots.state, 'containers', id);
   const writable = join(roots.root, 'containers', id);
-  return { bundle, rootfs: join(bundle, 'rootfs'), imageVolumes: join(bundle, 'images'), writable, declaredVolumes: join(writable, 'volumes') };
+  return { bundle, rootfs: join(bundle, 'rootfs'), imageVolumes: join(bundle, 'images'), writable, copiedImages: join(writable, 'images'), declaredVolumes: join(writable, 'volumes') };
 }

@@ -3,6 +3,7 @@
  */
 import type { ContainerConfig, ContainerUser, LinuxContainerResources, Signal } from '../../gen/cri.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
+import type { CopiedUsage, SnapshotDriver } from '../../part/snapshot/snapshotter.ts';
 
 /** How a container ended. */
 export interface ContainerExit {
@@ -22,6 +23,10 @@ export interface ContainerRecord {
   readonly imageId: string;
   /** Lower directories of its root, topmost first. */
   readonly layers: readonly string[];
+  /** What made its root; absent in records from before there was more than overlay. */
+  readonly snapshotter?: SnapshotDriver;
+  /** What of its writable layer came with the image. */
+  readonly copied?: CopiedUsage;
   /** The ids of the images that it mounts as volumes, by their place in config.mounts; absent where it mounts none. */
   readonly imageVolumes?: Readonly<Record<number, string>>;
   readonly handler: string;

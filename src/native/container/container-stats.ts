@@ -1,12 +1,11 @@
 import { matchesLabels } from '../../base/label-selector.ts';
 import type { ContainerStats, ContainerStatsFilter, FilesystemUsage } from '../../gen/cri.ts';
-import { upperDir } from '../../part/snapshot/overlay.ts';
 import type { ContainerDeps } from './container-deps.ts';
-import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
 import { cpuUsage, ioUsage, memoryUsage, swapUsage } from './cri-usage.ts';
 import { mapInSlices } from './map-in-slices.ts';
+import { usageOfChanges } from './writable-usage.ts';
 
 /** What the container uses now. One that does not run has only its writable layer left to count. */
 export function containerStats(deps: ContainerDeps, record: ContainerRecord): ContainerStats {
@@ -32,8 +31,7 @@ export async function listContainerStats(deps: ContainerDeps, filter: ContainerS
 }
 
 function writableLayer(deps: ContainerDeps, record: ContainerRecord): FilesystemUsage {
-  const { writable } = containerPaths(deps.roots, record.id);
-  const usage = deps.usage.usage(record.id, upperDir({ writableDir: writable }));
+  const usage = usageOfChanges(deps, record);
   return {
     timestamp: usage?.at ?? BigInt(Date.now()) * 1_000_000n,
     fsId: { mountpoint: deps.roots.root },

@@ -46,7 +46,7 @@ export function containerInfo(record: ContainerRecord, runtimeSpec: unknown): Ve
       pid: record.exit === undefined ? record.process.pid : 0,
       runtimeType: 'oci',
       runtimeHandler: record.handler,
-      snapshotter: 'overlayfs',
+      snapshotter: record.snapshotter === 'copy' ? 'copy' : 'overlayfs',
       snapshotKey: record.id,
       image: record.imageId,
       cgroup: record.cgroup,

@@ -1,21 +1,19 @@
 import type { ContainerUsage } from '../../gen/admin.ts';
-import { upperDir } from '../../part/snapshot/overlay.ts';
-import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
-import type { UsageMeter } from './usage-meter.ts';
+import { usageOnDisk } from './writable-usage.ts';
+import type { UsageDeps } from './writable-usage.ts';
 
-export interface ContainerUsagesDeps {
+export interface ContainerUsagesDeps extends UsageDeps {
   readonly records: { all(): readonly ContainerRecord[] };
-  readonly usage: Pick<UsageMeter, 'usage'>;
-  readonly roots: { readonly root: string; readonly state: string };
   /** `namespace/name` of a pod. */
   readonly podName: (podId: string) => string;
 }
 
 /** The writable layers as they were last measured; asking has those measured anew whose figure is old. */
-export function containerUsages({ records, usage, roots, podName }: ContainerUsagesDeps): ContainerUsage[] {
-  return records.all().map(({ id, podId, config }) => {
-    const figure = usage.usage(id, upperDir({ writableDir: containerPaths(roots, id).writable }));
+export function containerUsages({ records, podName, ...deps }: ContainerUsagesDeps): ContainerUsage[] {
+  return records.all().map((record) => {
+    const { id, podId, config } = record;
+    const figure = usageOnDisk(deps, record);
     return {
       id, name: config.metadata?.name ?? '', pod: podName(podId),
       bytes: figure?.bytes ?? 0n, inodes: figure?.inodes ?? 0n, measuredAt: figure?.at ?? 0n,

@@ -22,6 +22,7 @@ import { logPathOf } from './log-path.ts';
 import type { PodPlace } from './pod-place.ts';
 import { relabelVolumes } from './relabel-volumes.ts';
 import { prepareRootfs } from './prepare-rootfs.ts';
+import type { MadeRoot } from './prepare-rootfs.ts';
 import { watchContainer } from './watch-container.ts';
 import { resolveImage } from './resolve-image.ts';
 import { resolveVolumes } from './resolve-volumes.ts';
@@ -87,12 +88,12 @@ interface CreationRequest {
 async function make(deps: ContainerDeps, { id, pod, config, logPath, signal }: CreationRequest, ctx: CallContext): Promise<void> {
   const image = await ctx.stages.run('image', () => resolveImage(deps, id, config));
   const container: ContainerInTheMaking = { id, pod, config, image };
-  await ctx.stages.run('rootfs', () => prepareRootfs(deps, container));
+  const root = await ctx.stages.run('rootfs', () => prepareRootfs(deps, container, signal));
   const volumes = await ctx.stages.run('volumes', () => resolveVolumes(deps, container, signal));
   const built = await ctx.stages.run('spec', () => buildSpec(deps, container, volumes.sources));
   await ctx.stages.run('relabel', () => relabelVolumes(deps, container, { sources: volumes.sources.mounts, signal }));
   const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath, signal }));
-  await ctx.stages.run('record', () => record(deps, container, { built, volumes, logPath, process }));
+  await ctx.stages.run('record', () => record(deps, container, { root, built, volumes, logPath, process }));
 }
 
 function readyPod(deps: ContainerDeps, podId: string): PodPlace {
@@ -152,7 +153,7 @@ function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
   return isDeepStrictEqual(plain(one), plain(other));
 }
 
-function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { built: BuiltSpec; volumes: ResolvedVolumes; logPath: string; process: CreatedProcesses }): void {
+function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { root: MadeRoot; built: BuiltSpec; volumes: ResolvedVolumes; logPath: string; process: CreatedProcesses }): void {
   const { id, pod, config, image } = container;
   // The pod may have been stopped meanwhile. From here to `put` nothing is awaited, so a stop either sees this container or
   // is seen here.
@@ -164,6 +165,8 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { bu
     config,
     imageId: image.id,
     layers: image.layers,
+    snapshotter: made.root.driver,
+    ...(made.root.copied === undefined ? {} : { copied: made.root.copied }),
     ...(Object.keys(made.volumes.images).length === 0 ? {} : { imageVolumes: made.volumes.images }),
     handler: pod.handler,
     user: containerUser(made.built.identity),

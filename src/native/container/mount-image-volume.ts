@@ -2,11 +2,11 @@ import { join } from 'node:path';
 import { during, failure, hasCode } from '../../base/errors.ts';
 import type { ImageSpec } from '../../gen/cri.ts';
 import { findBeneath } from '../../host/beneath.ts';
-import { mountReadonlyTree, treePath } from '../../part/snapshot/overlay.ts';
+import { treePath } from '../../part/snapshot/snapshotter.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
-import { fileLabel, layersOf } from './pod-place.ts';
+import { snapshotterFor, treeContent } from './prepare-rootfs.ts';
 
 /** An image as a volume (KEP-4639), `index` being its place in config.mounts. */
 export interface ImageVolume {
@@ -18,16 +18,17 @@ export interface ImageVolume {
 
 /**
  * Mounts an image's layers for a container, read-only, and answers the path to bind into it. The image is held for the container's id. In a pod
- * with a user namespace the owners are mapped below the overlay, as in its roots, for the kernel maps none of an overlay itself. Whatever fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
+ * with a user namespace the owners are mapped, as in its roots. Whatever fails carries the reason that the kubelet shows: an image that is not here, a sub path that the image does not have.
  */
-export async function mountImageVolume(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, { index, image, subPath }: ImageVolume): Promise<{ source: string; imageId: string }> {
+export async function mountImageVolume(deps: ContainerDeps, container: ContainerInTheMaking, { index, image, subPath }: ImageVolume, signal: AbortSignal): Promise<{ source: string; imageId: string }> {
+  const { id, pod } = container;
   try {
     const { id: imageId, layers } = deps.images.hold(image.image, id);
-    const directory = join(containerPaths(deps.roots, id).imageVolumes, String(index));
-    const label = fileLabel(deps.selinux, { pod, config });
-    const tree = { directory, layers: layersOf(pod, layers), ...(label === undefined ? {} : { selinuxLabel: label }) };
-    await deps.effects.make({ owner: id, kind: 'image-volume', data: { path: directory } }, () => mountReadonlyTree(tree));
-    return { imageId, source: findSubPath(treePath({ directory }), subPath) };
+    const { imageVolumes, copiedImages } = containerPaths(deps.roots, id);
+    const directory = join(imageVolumes, String(index));
+    const view = { directory, writableDir: join(copiedImages, String(index)), ...treeContent(deps, container, layers) };
+    await deps.effects.make({ owner: id, kind: 'image-volume', data: { path: directory } }, () => snapshotterFor(deps.snapshotters, pod).prepareView(view, signal));
+    return { imageId, source: findSubPath(treePath(directory), subPath) };
   } catch (error) {
     throw during(error, { act: 'mount image volume', object: image.userSpecifiedImage || image.image, criReason: 'ImageVolumeMountFailed' });
   }

@@ -1,10 +1,10 @@
 /** What a container needs to know of its pod. Containers never import pods: the pod floor hands this down. */
-import { basename, join } from 'node:path';
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { IdMappings } from '../../part/spec/id-mappings.ts';
 import { selinuxLabels } from '../../part/spec/with-selinux.ts';
 import type { SelinuxState } from '../../part/spec/with-selinux.ts';
+import type { MappedOwners } from '../../part/snapshot/snapshotter.ts';
 
 export interface PodPlace {
   readonly id: string;
@@ -15,7 +15,7 @@ export interface PodPlace {
   readonly namespaces: { readonly net?: string; readonly ipc?: string; readonly uts?: string; readonly pid?: string; readonly user?: string };
   /** What its own user namespace maps; undefined in a pod that has the node's users. */
   readonly idMappings: IdMappings | undefined;
-  /** Where such a pod sees the directory of the images' layers, their owners mapped. */
+  /** Where such a pod sees the directory of the images' layers, their owners mapped; undefined for one that was made while roots were copied. */
   readonly layersRoot: string | undefined;
   /** The cgroup that the pod's containers live under, in the CRI's own notation. */
   readonly cgroupParent: string;
@@ -40,9 +40,9 @@ export function fileLabel(contexts: SelinuxContexts | undefined, { pod, config }
   return selinux && selinuxLabels(config, pod.config, selinux).file;
 }
 
-/** A pod with a user namespace sees the same layers in a mount where root of the pod owns what root owns on the disk. */
-export function layersOf({ layersRoot }: PodPlace, layers: readonly string[]): readonly string[] {
-  return layersRoot === undefined ? layers : layers.map((layer) => join(layersRoot, basename(layer)));
+/** What becomes of the owners of files in the pod's trees; undefined in a pod that has the node's users. */
+export function ownersOf({ idMappings, layersRoot }: PodPlace): MappedOwners | undefined {
+  return idMappings && { maps: idMappings, layersRoot };
 }
 
 /** Who root of the pod is on the node. */

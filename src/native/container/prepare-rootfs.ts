@@ -1,10 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { letRootPass } from '../../host/files.ts';
-import { mountOverlay } from '../../part/snapshot/overlay.ts';
+import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
+import type { CopiedUsage, SnapshotDriver, Snapshotter, TreeContent } from '../../part/snapshot/snapshotter.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
-import { fileLabel, layersOf, rootOwner } from './pod-place.ts';
+import { fileLabel, ownersOf } from './pod-place.ts';
+import type { PodPlace } from './pod-place.ts';
 
 /**
  * The mode of both directories: what an image marks setuid must not be within reach of the node's users (CVE-2021-41103), who can
@@ -13,10 +15,18 @@ import { fileLabel, layersOf, rootOwner } from './pod-place.ts';
  */
 const privateMode = 0o700;
 
-/** Makes the bundle and the writable layer, and mounts the container's root over the image's layers. */
-export async function prepareRootfs(deps: ContainerDeps, { id, pod, config, image }: ContainerInTheMaking): Promise<void> {
+/** How a container's root was made. */
+export interface MadeRoot {
+  readonly driver: SnapshotDriver;
+  /** What of its writable layer came with the image. */
+  readonly copied: CopiedUsage | undefined;
+}
+
+/** Makes the bundle and the writable layer, and mounts the container's root of the image's layers. */
+export async function prepareRootfs(deps: ContainerDeps, container: ContainerInTheMaking, signal: AbortSignal): Promise<MadeRoot> {
+  const { id, pod, image } = container;
   const paths = containerPaths(deps.roots, id);
-  const label = fileLabel(deps.selinux, { pod, config });
+  const snapshotter = snapshotterFor(deps.snapshotters, pod);
   await deps.effects.make({ owner: id, kind: 'bundle', data: { path: paths.bundle } }, () => {
     mkdirSync(paths.bundle, { recursive: true, mode: privateMode });
     letRootPass(paths.bundle, pod.idMappings);
@@ -24,7 +34,18 @@ export async function prepareRootfs(deps: ContainerDeps, { id, pod, config, imag
   await deps.effects.make({ owner: id, kind: 'writable-layer', data: { path: paths.writable } }, () => {
     mkdirSync(paths.writable, { recursive: true, mode: privateMode });
   });
-  await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () => {
-    mountOverlay({ writableDir: paths.writable, mountpoint: paths.rootfs, layers: layersOf(pod, image.layers), rootOwner: rootOwner(pod), ...(label === undefined ? {} : { selinuxLabel: label }) });
-  });
+  const copied = await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () =>
+    snapshotter.prepareRoot({ writableDir: paths.writable, mountpoint: paths.rootfs, ...treeContent(deps, container, image.layers) }, signal));
+  return { driver: snapshotter.driver, copied };
+}
+
+/** A pod that was made while roots were copied has no layers with mapped owners, which overlay would need for its containers. */
+export function snapshotterFor({ inUse, copy }: Snapshotters, pod: PodPlace): Snapshotter {
+  return pod.idMappings !== undefined && pod.layersRoot === undefined ? copy : inUse;
+}
+
+/** The layers with what a tree for this container needs besides. */
+export function treeContent({ selinux }: Pick<ContainerDeps, 'selinux'>, { pod, config }: ContainerInTheMaking, layers: readonly string[]): TreeContent {
+  const [owners, label] = [ownersOf(pod), fileLabel(selinux, { pod, config })];
+  return { layers, ...(owners === undefined ? {} : { owners }), ...(label === undefined ? {} : { selinuxLabel: label }) };
 }

@@ -31,7 +31,7 @@ export async function resolveVolumes(deps: ContainerDeps, container: ContainerIn
   for (const [index, { from }] of volumes.entries()) {
     if ('hostPath' in from) mounts.push(await resolveHostPath(deps, from.hostPath, fieldOf(index)));
     else {
-      const { source, imageId } = await mountImageVolume(deps, container, { ...from, index });
+      const { source, imageId } = await mountImageVolume(deps, container, { ...from, index }, signal);
       mounts.push(source);
       images[index] = imageId;
     }

@@ -10,6 +10,7 @@ import type { HookFolders } from '../../part/hooks/hook-folders.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import type { Probed, ProbeCache } from '../../part/oci/probe-cache.ts';
+import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings } from '../../part/spec/host-facts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 
@@ -17,6 +18,7 @@ export interface NodeDeps {
   readonly handlers: RuntimeHandlers;
   readonly probes: ProbeCache;
   readonly userNamespaces: { readonly offeredBy: (runtime: OciRuntime) => Promise<boolean> };
+  readonly snapshotters: Snapshotters;
   readonly cni: Cni;
   readonly cdi: CdiDevices;
   readonly hooks: HookFolders;
@@ -82,6 +84,7 @@ async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonl
     lastCNILoadStatus: network.ready ? 'OK' : network.message,
     runtimes: JSON.stringify(Object.fromEntries(handlers)),
     host: JSON.stringify({ cgroups: deps.hostFacts.cgroupMode, goesWithout: describeShortcomings(deps.hostFacts) }),
+    snapshotter: JSON.stringify({ driver: deps.snapshotters.inUse.driver, fallback: deps.snapshotters.fallback }),
     cdi: JSON.stringify(await reported(deps.cdi)),
     hooks: JSON.stringify(await reported(deps.hooks)),
   };

@@ -8,6 +8,7 @@ import type { AppArmor } from '../../part/lsm/apparmor.ts';
 import type { McsLevels } from '../../part/lsm/mcs-levels.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { CallContext } from '../../engine/engine.ts';
@@ -35,6 +36,7 @@ export interface PodDeps {
   readonly roots: { readonly root: string; readonly state: string };
   readonly records: Table<PodRecord>;
   readonly effects: Effects;
+  readonly snapshotters: Snapshotters;
   readonly cni: Cni;
   readonly handlers: RuntimeHandlers;
   readonly hostFacts: HostFacts;

@@ -1,5 +1,6 @@
 import type { PodPlace } from '../container/pod-place.ts';
 import type { Table } from '../../part/store/store.ts';
+import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { pinnedNamespaces, hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
@@ -31,7 +32,7 @@ function placeOf(record: PodRecord, stateDir: string, ready: boolean): PodPlace 
     hostnameFile: paths.hostname,
     hostname: usesHostNetwork(record.config) ? hostname() : hostnameOf(record),
     idMappings: podIdMappings(record.config),
-    layersRoot: podIdMappings(record.config) === undefined ? undefined : paths.layers,
+    layersRoot: podIdMappings(record.config) !== undefined && existsSync(paths.layers) ? paths.layers : undefined,
     selinuxLevel: record.selinuxLevel,
     shm: usesHostIpc(record.config) ? '/dev/shm' : paths.shm,
   };

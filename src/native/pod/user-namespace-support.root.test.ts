@@ -19,12 +19,12 @@ function runtime(probe: () => Promise<Partial<RuntimeProbe>>): OciRuntime {
 
 const able = runtime(async () => ({ version: 'other 9', idmappedMounts: true }));
 
-function support(t: TestContext, change: { kernel?: { major: number; minor: number }; layers?: string; closed?: boolean } = {}): UserNamespaceSupport {
+function support(t: TestContext, change: { kernel?: { major: number; minor: number }; layers?: string; idmapsLayers?: boolean; closed?: boolean } = {}): UserNamespaceSupport {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-support-'));
   t.after(() => rmSync(folder, { recursive: true }));
   chmodSync(folder, change.closed === true ? 0o700 : 0o711);
   for (const name of ['layers', 'state']) mkdirSync(join(folder, name), { mode: 0o711 });
-  return new UserNamespaceSupport({ probes: new ProbeCache(), kernel: change.kernel ?? { major: 6, minor: 1 }, layers: change.layers ?? join(folder, 'layers'), state: join(folder, 'state') });
+  return new UserNamespaceSupport({ probes: new ProbeCache(), kernel: change.kernel ?? { major: 6, minor: 1 }, layers: change.layers ?? join(folder, 'layers'), idmapsLayers: change.idmapsLayers ?? true, state: join(folder, 'state') });
 }
 
 async function assertRefuses(asked: UserNamespaceSupport, of: OciRuntime, why: RegExp): Promise<void> {
@@ -54,6 +54,10 @@ test('an old kernel is told apart', async (t) => {
 
 test('a filesystem that cannot map owners is named', async (t) => {
   await assertRefuses(support(t, { layers: '/sys/kernel' }), able, /map the owners of files in \/sys\/kernel/);
+});
+
+test('where roots are copied neither kernel nor filesystem has to map layers', async (t) => {
+  await support(t, { kernel: { major: 5, minor: 18 }, layers: '/sys/kernel', idmapsLayers: false }).check(able);
 });
 
 test('a parent that lets nobody through is named, until it does', async (t) => {

@@ -14,13 +14,23 @@ const overlayOverIdmapped: KernelVersion = { major: 5, minor: 19 };
 /** What the node is asked with: any map that is not the identity. */
 const exampleRange = { containerId: 0, hostId: 65_536, length: 65_536 };
 
+export interface SupportDeps {
+  readonly probes: ProbeCache;
+  readonly kernel: KernelVersion;
+  /** The directory of the images' layers. */
+  readonly layers: string;
+  /** False where roots are copied: the copies have mapped owners, so that only the OCI runtime's own mounts have to be mapped. */
+  readonly idmapsLayers: boolean;
+  /** The directory that pods' roots are mounted in. */
+  readonly state: string;
+}
+
 /** Whether pods can have user namespaces here: what kernel, filesystem and OCI runtime have to say to it. */
 export class UserNamespaceSupport {
-  readonly #deps: { readonly probes: ProbeCache; readonly kernel: KernelVersion; readonly layers: string; readonly state: string };
+  readonly #deps: SupportDeps;
   #node: Promise<void> | undefined;
 
-  /** `layers` is the directory of the images' layers, `state` the one that pods' roots are mounted in. */
-  constructor(deps: { readonly probes: ProbeCache; readonly kernel: KernelVersion; readonly layers: string; readonly state: string }) {
+  constructor(deps: SupportDeps) {
     this.#deps = deps;
   }
 
@@ -51,11 +61,12 @@ export class UserNamespaceSupport {
   }
 
   async #askNode(): Promise<void> {
-    const { kernel, layers, state } = this.#deps;
+    const { kernel, layers, state, idmapsLayers } = this.#deps;
+    refuseClosedParent(state);
+    if (!idmapsLayers) return;
     if (!isAtLeast(kernel, overlayOverIdmapped)) {
       throw failure('failed-precondition', { act: 'run pod in a user namespace', why: `overlayfs over idmapped layers needs Linux ${overlayOverIdmapped.major}.${overlayOverIdmapped.minor} or newer` });
     }
-    refuseClosedParent(state);
     await withUserNamespace({ uids: exampleRange, gids: exampleRange }, (userFd) => checkIdmappable(layers, userFd));
   }
 }

@@ -1,9 +1,9 @@
 /** Extended attributes, times and device numbers of a layer's files, by their names in the layer (see entry-path.ts). */
-import { lutimesSync } from 'node:fs';
+import { constants, lutimesSync, writeFileSync } from 'node:fs';
 import { hasCode } from '../../base/errors.ts';
 import { libc } from '../../host/libc.ts';
-import { isText, pathOf, textPathOf } from './entry-path.ts';
-import { opaqueXattr } from './overlay-whiteouts.ts';
+import { baseOf, isText, parentOf, pathOf, textPathOf } from './entry-path.ts';
+import { opaqueMarker, opaqueXattr, whiteoutPrefix } from './overlay-whiteouts.ts';
 import type { TarEntry, TarTime } from './tar-header.ts';
 
 /** Sets those of the entry's attributes that mean something in a container. */
@@ -32,7 +32,26 @@ function isKeptXattr(key: string): boolean {
 
 /** Hides what lower layers have in this directory. */
 export function setOpaque(directory: string): void {
-  libc.lsetxattr(textPathOf(directory), opaqueXattr, Buffer.from('y'), 0);
+  try {
+    libc.lsetxattr(textPathOf(directory), opaqueXattr, Buffer.from('y'), 0);
+  } catch (error) {
+    if (!hasCode(error, 'ENOTSUP') && !hasCode(error, 'EPERM')) throw error;
+    writeFileSync(pathOf(inParent(`${directory}/x`, opaqueMarker)), '');
+  }
+}
+
+/** Hides what lower layers have under this name; this layer has nothing of that name. */
+export function makeWhiteout(name: string): void {
+  try {
+    libc.mknod(textPathOf(name), constants.S_IFCHR, 0n);
+  } catch (error) {
+    if (!hasCode(error, 'EPERM')) throw error;
+    writeFileSync(pathOf(inParent(name, `${whiteoutPrefix}${baseOf(name)}`)), '');
+  }
+}
+
+function inParent(name: string, base: string): string {
+  return parentOf(name) === '' ? base : `${parentOf(name)}/${base}`;
 }
 
 /** As Node's functions take it. */

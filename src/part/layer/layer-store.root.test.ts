@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -63,6 +63,25 @@ test('the same layer from two sides at once is kept once', { skip }, async (t) =
 
   assert.deepEqual(first, second);
   assert.deepEqual([readdirSync(join(root, 'layers')), readdirSync(join(root, 'staging')), journal.rows.size], [[first.name], [], 0]);
+});
+
+test('a layer whose manifest promises more than the limit is not even asked for', { skip }, async (t) => {
+  const { journal, store } = makeStore(t);
+  const { expected } = layer([{ path: 'a' }]);
+
+  const added = store.add({ ...expected, size: Number.MAX_SAFE_INTEGER }, () => assert.fail('nobody is asked'), never);
+
+  await assert.rejects(added, { kind: 'resource-exhausted', message: /^unpack layer sha256:[0-9a-f]{64}: its manifest says 9007199254740991 bytes, the limit is 214748364800$/ });
+  assert.equal(journal.rows.size, 0);
+});
+
+test('layers are within nobody else\'s reach (CVE-2021-41103): what is set-user-ID in them, and devices', { skip }, async (t) => {
+  const { root, reopen } = makeStore(t);
+  chmodSync(join(root, 'layers'), 0o755);
+
+  reopen();
+
+  assert.deepEqual(['layers', 'staging'].map((name) => statSync(join(root, name)).mode & 0o777), [0o700, 0o700]);
 });
 
 test('a failed download leaves nothing', { skip }, async (t) => {

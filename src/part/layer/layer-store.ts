@@ -10,6 +10,7 @@ import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure } from '../../base/errors.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import { rebuildTar } from './rebuild-tar.ts';
 import { SyncGroup } from './sync-group.ts';
 import type { UnpackPool } from './unpack-pool.ts';
@@ -76,10 +77,11 @@ export class LayerStore {
     this.#pool = deps.pool;
     this.#limits = deps.limits;
     this.#synced = new SyncGroup(() => this.#syncToDisk());
-    // Others may pass through, not list: containers with a user namespace reach their root filesystem this way.
-    makePrivateDir(this.#layers, 0o711);
-    makePrivateDir(this.#staging, 0o700);
-    makePrivateDir(this.#outlines, 0o700);
+    // What images mark setuid, and the devices in them, must not be within reach of the node's users (CVE-2021-41103): overlayfs looks at layers
+    // with the daemon's power, and nobody else has to pass through here.
+    makePrivateDir(this.#layers);
+    makePrivateDir(this.#staging);
+    makePrivateDir(this.#outlines);
   }
 
   /** Where the layer directories are. */
@@ -118,6 +120,7 @@ export class LayerStore {
   async add(expected: ExpectedLayer, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerRecord> {
     const stored = this.get(expected.diffId);
     if (stored !== undefined) return stored;
+    if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
     try {
       const usage = await this.#unpack(nameOf(seq), { expected, open, signal });
@@ -189,8 +192,8 @@ export class LayerStore {
   }
 
   async #discard(seq: number, name = nameOf(seq)): Promise<void> {
-    await removeTree(join(this.#staging, name));
-    await removeTree(join(this.#layers, name));
+    await removeLargeTree(join(this.#staging, name));
+    await removeLargeTree(join(this.#layers, name));
     await removeTree(join(this.#outlines, name));
     this.#journal.ledger.clear(seq);
   }

@@ -1,9 +1,10 @@
 /**
  * Deletions in a layer: the tar marks them by name (OCI image-spec, layer.md "Whiteouts"), overlayfs by a character device
- * 0:0 and by an attribute (kernel documentation, overlayfs "whiteouts and opaque directories").
+ * 0:0 and by an attribute (kernel documentation, overlayfs "whiteouts and opaque directories"). On a filesystem that refuses these, such as
+ * an overlay itself, they stay marked by name: overlayfs cannot be used there anyway, and copies are made by either.
  */
-const prefix = '.wh.';
-const opaqueMarker = '.wh..wh..opq';
+export const whiteoutPrefix = '.wh.';
+export const opaqueMarker = '.wh..wh..opq';
 const reservedPrefix = '.wh..wh.'; // AUFS's own bookkeeping (.wh..wh.plnk, .wh..wh.aufs): means nothing to us
 
 export const opaqueXattr = 'trusted.overlay.opaque';
@@ -17,8 +18,8 @@ export type Whiteout =
 
 /** What a tar entry with this last path element means; undefined for an ordinary entry. */
 export function parseWhiteout(baseName: string): Whiteout | undefined {
-  if (!baseName.startsWith(prefix)) return undefined;
+  if (!baseName.startsWith(whiteoutPrefix)) return undefined;
   if (baseName === opaqueMarker) return { kind: 'opaque' };
   if (baseName.startsWith(reservedPrefix)) return { kind: 'ignore' };
-  return { kind: 'delete', name: baseName.slice(prefix.length) };
+  return { kind: 'delete', name: baseName.slice(whiteoutPrefix.length) };
 }

@@ -55,6 +55,8 @@ const extensionTypes: Readonly<Record<string, TarExtensionType>> = {
 };
 
 const xattrPrefix = 'SCHILY.xattr.';
+const sparsePrefix = 'GNU.sparse.';
+const usedKeys = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime']);
 const largestId = 0xffff_fffe; // 2^32-1 means "no id" to the kernel
 
 /** Makes the error for an archive that can't be unpacked: the image is at fault, so failed-precondition. */
@@ -131,9 +133,14 @@ export function parsePaxRecords(body: Buffer, into: Map<string, Buffer>): void {
     const key = body.toString('utf8', space + 1, equals);
     const value = body.subarray(equals + 1, end - 1);
     if (value.length === 0 && !key.startsWith(xattrPrefix)) into.delete(key);
-    else into.set(key, Buffer.from(value));
+    else if (isUsed(key)) into.set(key, Buffer.from(value));
     at = end;
   }
+}
+
+/** Records of other keys (comments, access times, names of owners) mean nothing to us, and are not held. */
+function isUsed(key: string): boolean {
+  return usedKeys.has(key) || key.startsWith(xattrPrefix) || key.startsWith(sparsePrefix);
 }
 
 /** The byte string up to the first NUL. */
@@ -204,6 +211,6 @@ function xattrsOf(fields: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buff
 
 function refuseSparse(fields: ReadonlyMap<string, Buffer>, name: string): void {
   for (const key of fields.keys()) {
-    if (key.startsWith('GNU.sparse.')) throw badArchive('sparse files are not supported: build the image without them', name);
+    if (key.startsWith(sparsePrefix)) throw badArchive('sparse files are not supported: build the image without them', name);
   }
 }

@@ -94,6 +94,15 @@ test('archives that are damaged or beyond us are refused in plain words', () => 
   refuses(Buffer.concat([tarHeader({ name: 'p', flag: 'x', size: 8, mode: 0, mtime: 0 }), Buffer.from('99 a=b\n\n'.padEnd(512, '\0'))]), /pax header is malformed/);
 });
 
+test('extended headers are held up to a limit, also when they come one after the other', () => {
+  const part = (flag: string): Buffer => Buffer.concat([tarHeader({ name: 'p', flag, size: 600 << 10, mode: 0, mtime: 0 }), Buffer.from(`614400 comment=${'x'.repeat(614_400 - 16)}\n`)]);
+  const entry = tarOf([{ path: 'a' }]).subarray(0, 512);
+
+  for (const flag of ['x', 'g', 'L']) refuses(Buffer.concat([part(flag), part(flag)]), /extended headers of 1228800 bytes are larger than the limit of 1048576/);
+  refuses(Buffer.concat([part('g'), entry, part('g')]), /larger than the limit/);
+  assert.equal(read(Buffer.concat([part('x'), entry, part('x'), entry])).length, 2, 'those of one entry are not those of the next');
+});
+
 test('an archive without an end marker is read to its end', () => {
   assert.equal(read(tarOf([{ path: 'a' }]).subarray(0, 512)).length, 1);
   assert.equal(read(Buffer.alloc(0)).length, 0);

@@ -11,7 +11,7 @@ export interface TarSink {
   end(): void;
 }
 
-/** A pax or GNU extension larger than this is refused: it is held in memory. */
+/** Pax and GNU extensions of one entry, or for all entries, that are larger together than this are refused: they are held in memory. */
 const largestExtension = 1 << 20;
 
 interface Extension {
@@ -28,6 +28,9 @@ export class TarReader {
   #inEntry = false;
   #ended = false;
   #extension: Extension | undefined;
+  /** Bytes of the extensions that are held for the next entry, and of those for all. */
+  #held = 0;
+  #heldForAll = 0;
   #globalFields = new Map<string, Buffer>();
   #fields = new Map<string, Buffer>();
   #longName: string | undefined;
@@ -92,7 +95,7 @@ export class TarReader {
     const type = extensionType(block);
     if (type !== undefined) {
       const size = statedSize(block);
-      if (size > largestExtension) throw badArchive(`an extended header of ${size} bytes is larger than the limit of ${largestExtension}`);
+      this.#hold(type, size);
       this.#extension = { type, parts: [] };
       this.#expect(size);
       return;
@@ -100,9 +103,15 @@ export class TarReader {
     const entry = parseEntry(block, { fields: this.#entryFields(), longName: this.#longName, longLink: this.#longLink });
     this.#fields = new Map();
     this.#longName = this.#longLink = undefined;
+    this.#held = 0;
     this.#inEntry = true;
     this.#sink.begin(entry);
     this.#expect(entry.size);
+  }
+
+  #hold(type: TarExtensionType, size: number): void {
+    const held = type === 'pax-global' ? this.#heldForAll += size : this.#held += size;
+    if (held > largestExtension) throw badArchive(`extended headers of ${held} bytes are larger than the limit of ${largestExtension}`);
   }
 
   #entryFields(): ReadonlyMap<string, Buffer> {

@@ -10,7 +10,7 @@ import {
 import { failure, GantryError, hasCode, messageOf } from '../../base/errors.ts';
 import type { ErrorKind } from '../../base/errors.ts';
 import { libc } from '../../host/libc.ts';
-import { deviceNumber, seconds, setExactTime, setOpaque, setTime, setXattrs } from './entry-attributes.ts';
+import { deviceNumber, makeWhiteout, seconds, setExactTime, setOpaque, setTime, setXattrs } from './entry-attributes.ts';
 import { baseOf, bytesOf, normalName, parentOf, pathOf, textPathOf } from './entry-path.ts';
 import { parseWhiteout } from './overlay-whiteouts.ts';
 import { badArchive, quoteName } from './tar-header.ts';
@@ -225,7 +225,7 @@ export class TreeWriter implements TarSink {
     const present = lstatSync(pathOf(name), { throwIfNoEntry: false });
     if (present?.isDirectory()) return setOpaque(name);
     if (present !== undefined) return;
-    libc.mknod(textPathOf(name), S_IFCHR, 0n);
+    makeWhiteout(name);
     this.#whiteouts.add(name);
     this.#count(0);
   }
