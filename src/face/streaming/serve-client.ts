@@ -98,12 +98,16 @@ function switchToSpdy({ socket, head }: ClientRequest, protocol: string): Duplex
   return socket;
 }
 
-/** What the library refuses itself (a wrong version or key), it answers itself. */
+/**
+ * The protocol is ours to agree on: the library takes the tunnel's name, with its slash, for none. What else it refuses (a wrong version
+ * or key), it answers itself.
+ */
 function switchToWebSocket({ request, socket, head }: ClientRequest, protocol: string): Promise<WebSocket> {
-  const server = new WebSocketServer({
-    noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: longestMessage,
-    handleProtocols: (offered) => (offered.has(protocol) ? protocol : false),
-  });
+  const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: longestMessage });
+  if (request.headers['sec-websocket-protocol'] !== undefined) {
+    delete request.headers['sec-websocket-protocol'];
+    server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`));
+  }
   return new Promise((resolve, reject) => {
     socket.once('close', () => reject(new Error('the client went away')));
     server.once('wsClientError', (error: Error) => reject(error));

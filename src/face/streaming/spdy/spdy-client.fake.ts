@@ -28,8 +28,15 @@ export function headerBlock(headers: Readonly<Record<string, string>>): Buffer {
 /** One zlib stream, flushed after each block, as by Go's compress/zlib. */
 export class HeaderCompressor {
   readonly #deflate = zlib.createDeflate({ dictionary, level: 9 });
+  #last: Promise<unknown> = Promise.resolve();
 
-  async compress(block: Buffer): Promise<Buffer> {
+  compress(block: Buffer): Promise<Buffer> {
+    const next = this.#last.then(() => this.#flushed(block));
+    this.#last = next;
+    return next;
+  }
+
+  async #flushed(block: Buffer): Promise<Buffer> {
     const parts: Buffer[] = [];
     const take = (part: Buffer) => void parts.push(part);
     this.#deflate.on('data', take);
@@ -87,9 +94,9 @@ export class SpdyClient {
   }
 
   async open(headers: Readonly<Record<string, string>>, fin = false): Promise<number> {
+    const block = await this.#compressor.compress(headerBlock(headers));
     const stream = this.#next;
     this.#next += 2;
-    const block = await this.#compressor.compress(headerBlock(headers));
     this.socket.write(controlFrame(types.synStream, fin ? 1 : 0, Buffer.concat([words(stream, 0), Buffer.from([0, 0]), block])));
     return stream;
   }

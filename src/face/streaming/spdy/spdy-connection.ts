@@ -202,7 +202,7 @@ export class SpdyConnection {
     this.#over = true;
     for (const stream of this.#streams.values()) stream.destroy();
     this.#transport.destroy();
-    this.#closed.resolve(error);
+    this.#closed.resolve(this.#finishing ? undefined : error); // of an end that was agreed on no fault is news
   }
 }
 
