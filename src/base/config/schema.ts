@@ -472,9 +472,8 @@ export function contradictions(config: Config): readonly { key: string; value: u
     found.push({ key: 'state', value: config.state, wanted: 'a folder other than root, as a reboot may empty it' });
   }
   const { tlsCertFile, tlsKeyFile } = config.streaming;
-  if ((tlsCertFile === '') !== (tlsKeyFile === '')) {
-    found.push({ key: tlsCertFile === '' ? 'streaming.tls_cert_file' : 'streaming.tls_key_file', value: '', wanted: 'a path too, as a certificate and its key belong together' });
-  }
+  if (tlsCertFile !== '' && tlsKeyFile === '') found.push({ key: 'streaming.tls_cert_file', value: tlsCertFile, wanted: '"" unless tls_key_file is set too' });
+  if (tlsCertFile === '' && tlsKeyFile !== '') found.push({ key: 'streaming.tls_key_file', value: tlsKeyFile, wanted: '"" unless tls_cert_file is set too' });
   const handlers = Object.keys(config.runtime.handlers);
   if (!handlers.includes(config.runtime.defaultHandler)) {
     found.push({ key: 'runtime.default_handler', value: config.runtime.defaultHandler, wanted: `one of the handlers: ${handlers.join(', ')}` });

@@ -29,8 +29,8 @@ export class TlsFiles {
 
   async read(): Promise<TlsMaterial> {
     const { certFile, keyFile, minVersion } = this.#settings;
+    this.#seen = await this.#look();
     try {
-      this.#seen = await this.#look();
       const [cert, key] = await Promise.all([readFile(certFile), readFile(keyFile)]);
       createSecureContext({ cert, key, minVersion });
       return { cert, key, minVersion };
@@ -39,24 +39,27 @@ export class TlsFiles {
     }
   }
 
-  /** The new certificate if the files changed since they were read; undefined else, and when they can't be used, which is logged once. */
+  /** The new certificate if the files changed since they were looked at; undefined else, and when they can't be used, which is logged once. */
   async readIfChanged(): Promise<TlsMaterial | undefined> {
-    const before = this.#seen;
+    const state = await this.#look();
+    if (state === this.#seen) return undefined;
+    this.#seen = state;
     try {
-      if (await this.#look() === before) return undefined;
       const material = await this.read();
       this.#log.info('new certificate for streams', { certificate: this.#settings.certFile });
       return material;
     } catch (error) {
-      if (this.#seen !== before || before !== 'unreadable') this.#log.warn('streams go on with the certificate as it was', { error: messageOf(error) });
-      if (this.#seen === before) this.#seen = 'unreadable';
+      this.#log.warn('streams go on with the certificate as it was', { error: messageOf(error) });
       return undefined;
     }
   }
 
   /** What tells one state of the files from another; renewal replaces files, or the link to their folder. */
   async #look(): Promise<string> {
-    const states = await Promise.all([this.#settings.certFile, this.#settings.keyFile].map((file) => stat(file, { bigint: true })));
-    return states.map(({ dev, ino, size, mtimeNs }) => `${dev}:${ino}:${size}:${mtimeNs}`).join(' ');
+    const states = await Promise.all([this.#settings.certFile, this.#settings.keyFile].map(async (file) => {
+      const state = await stat(file, { bigint: true }).catch(() => undefined);
+      return state && `${state.dev}:${state.ino}:${state.size}:${state.mtimeNs}`;
+    }));
+    return states.join(' ');
   }
 }
