@@ -14,7 +14,7 @@ async function optionsOf(t: TestContext, toml: string) {
   t.after(() => fs.rm(folder, { recursive: true }));
   const configFile = path.join(folder, 'config.toml');
   await fs.writeFile(configFile, toml);
-  const { config } = await loadConfig({ configFile, flags: [], environment: {} });
+  const { config } = await loadConfig({ configFile, flags: new Map(), environment: {} });
   const { engine: _engine, log: _log, ...options } = streamServerOptions(config.streaming, noStreams, silentLogger);
   return options;
 }

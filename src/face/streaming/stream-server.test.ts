@@ -8,7 +8,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import * as tls from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { silentLogger } from '../../base/log.ts';
@@ -193,7 +193,7 @@ test('over TLS: a renewed certificate is used from the next session on, and one 
   const { exec, log } = await servedStreams(t, { tls: { ...files, minVersion: 'TLSv1.2' } });
   const nameSeen = async (): Promise<string> => {
     const client = await spdyConnect(await exec(['true']), [v4], { rejectUnauthorized: false }) as SpdyClient;
-    const { subject } = (client.socket as tls.TLSSocket).getPeerCertificate();
+    const { subject } = (client.socket as TLSSocket).getPeerCertificate();
     const [error] = [await client.open({ streamtype: 'error' }), await client.open({ streamtype: 'stdin' }), await client.open({ streamtype: 'stdout' }), await client.open({ streamtype: 'stderr' })];
     assert.match(await client.text(error), /Success/);
     await client.end();

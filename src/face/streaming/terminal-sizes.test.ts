@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { TerminalSizeDecoder, terminalSizes } from './terminal-sizes.ts';
 
 const decoded = (...chunks: readonly string[]) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { GantryError } from '../../../base/errors.ts';
 import { dictionary, dictionaryId } from './dictionary.ts';
 import { SpdyFrameDecoder } from './frame-decoder.ts';
