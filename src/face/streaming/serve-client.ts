@@ -36,6 +36,8 @@ interface ClientDeps extends SessionDeps {
 }
 
 const acts = { exec: 'exec in container', attach: 'attach to container', portforward: 'forward ports of pod' } as const;
+/** How long a client may take to read why its session was ended. */
+const newsMs = 10_000;
 /** Browsers and old clients send what they have as one message. */
 const longestMessage = 16 << 20;
 /** RFC 6455, section 7.4.1. */
@@ -45,6 +47,7 @@ export function serveClient(client: ClientRequest, deps: ClientDeps): Client {
   const { admitted, socket } = client;
   const object = admitted.kind === 'portforward' ? admitted.podId : admitted.containerId;
   const session = new Session({ id: `stream-${randomBytes(4).toString('hex')}`, act: acts[admitted.kind], object }, deps);
+  session.ctx.signal.addEventListener('abort', () => setTimeout(() => socket.destroy(), newsMs).unref());
   return { session, done: serveToItsEnd(session, client, deps), destroy: () => void socket.destroy() };
 }
 

@@ -116,7 +116,7 @@ function refuse(socket: Duplex, { status, why }: Refusal): void {
   setTimeout(() => socket.destroy(), requestTimeoutMs).unref();
 }
 
-async function listening(listener: Server, { address, port }: StreamServerOptions): Promise<void> {
+async function listening(listener: Server, { address, port, log }: StreamServerOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     listener.once('error', (error) => {
       const why = hasCode(error, 'EADDRINUSE') ? 'another program listens there; choose another streaming.port, or 0 for any that is free' : undefined;
@@ -124,6 +124,7 @@ async function listening(listener: Server, { address, port }: StreamServerOption
     });
     listener.listen({ host: address, port }, resolve);
   });
+  listener.on('error', (error) => log.warn('a client of streams could not be accepted', { error: error.message }));
 }
 
 function baseUrl(listener: Server, tls: boolean): string {

@@ -67,21 +67,12 @@ export class SpdyConnection {
 
   /** Ends all streams, says goodbye and waits for the client to close; one that does not is cut off after 5 s. Repeating it waits for the same end. */
   async finish(): Promise<void> {
-    if (!this.#finishing && !this.#over) {
-      this.#finishing = true;
-      for (const stream of this.#streams.values()) stream.end();
-      this.#send(goaway(this.#lastStream, true));
-      this.#full.clear();
-      this.#transport.resume();
-      const timer = setTimeout(() => this.destroy(), lingerMs);
-      await this.closed;
-      clearTimeout(timer);
-    }
+    if (!this.#finishing && !this.#over) this.#sayGoodbye();
     await this.closed;
   }
 
-  destroy(error?: Error): void {
-    this.#close(error);
+  destroy(): void {
+    this.#close();
   }
 
   /** Of a stream: its next bytes, or none and the end. */
@@ -119,6 +110,16 @@ export class SpdyConnection {
   /** Of a stream: so many bytes were taken. */
   credit(stream: number, bytes: number): void {
     this.#send(windowUpdate(stream, bytes));
+  }
+
+  #sayGoodbye(): void {
+    this.#finishing = true;
+    for (const stream of this.#streams.values()) stream.end();
+    this.#send(goaway(this.#lastStream, true));
+    this.#full.clear();
+    this.#transport.resume();
+    const timer = setTimeout(() => this.destroy(), lingerMs);
+    void this.closed.then(() => clearTimeout(timer));
   }
 
   #take(chunk: Buffer): void {
