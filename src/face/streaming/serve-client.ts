@@ -47,7 +47,11 @@ export function serveClient(client: ClientRequest, deps: ClientDeps): Client {
   const { admitted, socket } = client;
   const object = admitted.kind === 'portforward' ? admitted.podId : admitted.containerId;
   const session = new Session({ id: `stream-${randomBytes(4).toString('hex')}`, act: acts[admitted.kind], object }, deps);
-  session.ctx.signal.addEventListener('abort', () => setTimeout(() => socket.destroy(), newsMs).unref());
+  session.ctx.signal.addEventListener('abort', () => {
+    const timer = setTimeout(() => socket.destroy(), newsMs);
+    socket.once('close', () => clearTimeout(timer));
+    if (socket.closed) clearTimeout(timer);
+  });
   return { session, done: serveToItsEnd(session, client, deps), destroy: () => void socket.destroy() };
 }
 

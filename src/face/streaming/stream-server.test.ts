@@ -152,7 +152,7 @@ test('two hundred and fifty clients that come and go, begun or not, leave descri
   for (let i = 0; i < 4; i++) await wave(50);
 
   assert.ok(await descriptors() <= before.descriptors, `${await descriptors()} descriptors, ${before.descriptors} before`);
-  await until(() => heapUsed() - before.heap < 2 << 20, '200 clients that have gone hold more than 10 KiB each');
+  await until(() => heapUsed() - before.heap < 1 << 20, '200 clients that have gone hold more than 5 KiB each');
   assert.deepEqual(server.load, { sessions: 0, tickets: 0 });
   await (await spdyClient(await exec(['true']), v4)).end();
 });

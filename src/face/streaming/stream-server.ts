@@ -113,7 +113,8 @@ function refuse(socket: Duplex, { status, why }: Refusal): void {
   const reason = { 400: 'Bad Request', 403: 'Forbidden', 404: 'Not Found', 426: 'Upgrade Required' }[status];
   socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(why) + 1}\r\nConnection: close\r\n\r\n${why}\n`);
   socket.once('finish', () => socket.destroy());
-  setTimeout(() => socket.destroy(), requestTimeoutMs).unref();
+  const timer = setTimeout(() => socket.destroy(), requestTimeoutMs);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 async function listening(listener: Server, { address, port, log }: StreamServerOptions): Promise<void> {
