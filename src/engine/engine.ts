@@ -20,6 +20,7 @@ import type {
 import type { DiskUsageResponse, Pull } from '../gen/admin.ts';
 import type { Logger } from '../base/log.ts';
 import type { Stages } from '../base/stages.ts';
+import type { StreamEngine } from './stream-engine.ts';
 
 /** What every call carries down. */
 export interface CallContext {
@@ -159,4 +160,5 @@ export interface Engine {
   readonly containers: ContainerEngine;
   readonly images: ImageEngine;
   readonly node: NodeEngine;
+  readonly streams: StreamEngine;
 }

@@ -59,6 +59,7 @@ import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
+import { noStreams } from './no-streams.ts';
 import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
@@ -174,6 +175,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       containers: createContainerEngine(containerDeps),
       images,
       node: createNodeEngine({ handlers, probes, snapshotters, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      streams: noStreams,
     },
     async close() {
       clearInterval(debts);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, truth } from './kinds.ts';
+import { duration, integer, ipAddress, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, truth } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
 /** What a kind makes of the text of a flag. */
@@ -115,4 +115,9 @@ test('an optional path may be empty', () => {
 
 test('nothing is written in the smallest unit', () => {
   assert.equal(size(0, 2 ** 30).write(0), '"0B"');
+});
+
+test('an address is one in numbers', () => {
+  for (const address of ['127.0.0.1', '0.0.0.0', '::1', 'fe80::1']) assert.equal(ipAddress.read(address), address);
+  for (const raw of ['localhost', '127.0.0.1:80', '127.1', '[::1]', '', 1]) assert.equal(ipAddress.read(raw), undefined, String(raw));
 });

@@ -2,6 +2,7 @@
  * The kinds of value a setting can have. A kind reads what a TOML file holds, turns the text of a flag or an
  * environment variable into the same, writes a value back as TOML, and says in words what it accepts.
  */
+import { isIP } from 'node:net';
 import { isAbsolute, normalize } from 'node:path';
 
 export interface Kind<T> {
@@ -66,6 +67,9 @@ export const ownFolder: Kind<string> = {
 
 /** A path, or the empty text for none. */
 export const optionalPath: Kind<string> = { ...plainText, name: 'path', wanted: 'an absolute path, or "" for none', read: (raw) => (raw === '' ? raw : readPath(raw)) };
+
+/** An address of the node in numbers, v4 or v6: names could come to mean others. */
+export const ipAddress: Kind<string> = { ...plainText, name: 'address', wanted: 'an IP address such as "127.0.0.1" or "::1"', read: (raw) => (typeof raw === 'string' && isIP(raw) !== 0 ? raw : undefined) };
 
 const longestSocketPath = 107; // sun_path of unix(7), less its final NUL
 

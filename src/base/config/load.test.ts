@@ -138,6 +138,11 @@ test('settings that contradict each other are refused where they were written', 
 
   const handler = await reading(t, { file: '[runtime.handlers.kata]\npath = "/usr/bin/kata"\nprivileged_without_host_devices_all_devices_allowed = true' });
   assert.deepEqual(handler.problems, ['DIR/config.toml: runtime.handlers.kata.privileged_without_host_devices_all_devices_allowed = true: want false, unless privileged_without_host_devices is true']);
+
+  const cert = await reading(t, { file: '[streaming]\ntls_cert_file = "/etc/tls.crt"' });
+  assert.deepEqual(cert.problems, ['DIR/config.toml: streaming.tls_cert_file = "/etc/tls.crt": want "" unless tls_key_file is set too']);
+  const key = await reading(t, { file: '[streaming]\ntls_key_file = "/etc/tls.key"' });
+  assert.deepEqual(key.problems, ['DIR/config.toml: streaming.tls_key_file = "/etc/tls.key": want "" unless tls_cert_file is set too']);
 });
 
 test('a file that is named has to exist and be one', async () => {

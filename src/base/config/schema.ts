@@ -6,7 +6,7 @@
 import { logLevels } from '../log.ts';
 import { defaultCapabilities } from '../capabilities.ts';
 import { annotationName, annotationPatterns, annotations, capabilities, environment, optionalAnnotationName, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
-import { duration, integer, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, textsLike, truth } from './kinds.ts';
+import { duration, integer, ipAddress, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, textsLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -406,6 +406,52 @@ export const schema = table('', {
     }),
   }),
 
+  streaming: table('The server that carries exec, attach and port-forward sessions, to which the kubelet passes its clients on.', {
+    address: setting({
+      kind: ipAddress,
+      default: '127.0.0.1',
+      applies: 'restart',
+      about: 'Where it listens. The kubelet is on the same node: loopback is enough, and all that should be open without TLS.',
+    }),
+    port: setting({
+      kind: integer(0, 65_535),
+      default: 0,
+      applies: 'restart',
+      about: 'The TCP port; 0 is any that is free, as the kubelet learns it with each session.',
+    }),
+    tlsCertFile: setting({
+      kind: optionalPath,
+      default: '',
+      applies: 'restart',
+      about: 'The certificate to answer with, PEM, with those that vouch for it behind it. With it and its key everything goes over TLS. Files that were renewed are used from the next session on.',
+    }),
+    tlsKeyFile: setting({ kind: optionalPath, default: '', applies: 'restart', about: "The certificate's private key, PEM." }),
+    tlsMinVersion: setting({
+      kind: oneOf(['1.2', '1.3']),
+      default: '1.2',
+      applies: 'restart',
+      about: 'The oldest version of TLS that is spoken.',
+    }),
+    idleTimeout: setting({
+      kind: duration(1000, 86_400_000),
+      default: 14_400_000,
+      applies: 'restart',
+      about: 'A session over which nothing goes for so long is ended.',
+    }),
+    creationTimeout: setting({
+      kind: duration(1000, 600_000),
+      default: 30_000,
+      applies: 'restart',
+      about: 'How long a client that connected may take to open the streams it asked for.',
+    }),
+    maxSessions: setting({
+      kind: integer(1, 100_000),
+      default: 1000,
+      applies: 'restart',
+      about: 'The most sessions at a time, those that were asked for in the last minute and not begun included.',
+    }),
+  }),
+
   grpc: table('The CRI server.', {
     maxMessageBytes: setting({
       kind: size(1 << 20, 256 << 20),
@@ -425,6 +471,9 @@ export function contradictions(config: Config): readonly { key: string; value: u
   if (config.root === config.state) {
     found.push({ key: 'state', value: config.state, wanted: 'a folder other than root, as a reboot may empty it' });
   }
+  const { tlsCertFile, tlsKeyFile } = config.streaming;
+  if (tlsCertFile !== '' && tlsKeyFile === '') found.push({ key: 'streaming.tls_cert_file', value: tlsCertFile, wanted: '"" unless tls_key_file is set too' });
+  if (tlsCertFile === '' && tlsKeyFile !== '') found.push({ key: 'streaming.tls_key_file', value: tlsKeyFile, wanted: '"" unless tls_cert_file is set too' });
   const handlers = Object.keys(config.runtime.handlers);
   if (!handlers.includes(config.runtime.defaultHandler)) {
     found.push({ key: 'runtime.default_handler', value: config.runtime.defaultHandler, wanted: `one of the handlers: ${handlers.join(', ')}` });

@@ -14,13 +14,13 @@ import { serveGrpc } from '../grpc/server.ts';
 import type { GrpcServer } from '../grpc/server.ts';
 import { criClient } from './cri-client.fake.ts';
 import { criServices } from './cri-services.ts';
-import { fakeEngine } from './engine.fake.ts';
+import { fakeEngine, noSessions } from './engine.fake.ts';
 
 async function served(t: TestContext, engine = fakeEngine().engine): Promise<{ socketPath: string; server: GrpcServer }> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'accepted-connection-'));
   const socketPath = path.join(folder, 'cri.sock');
   const maxMessageBytes = 16 << 20;
-  const server = await serveGrpc({ socketPath, services: criServices({ engine, runtimeVersion: '1.2.3', maxMessageBytes }), log: silentLogger, maxMessageBytes });
+  const server = await serveGrpc({ socketPath, services: criServices({ engine, sessions: noSessions, runtimeVersion: '1.2.3', maxMessageBytes }), log: silentLogger, maxMessageBytes });
   t.after(async () => {
     await server.close(100);
     await fs.rm(folder, { recursive: true });

@@ -30,7 +30,7 @@ function serviceOf(
     definition: underName(definition, apiVersion), rpcs, changing, subjectOf,
     encoders: listEncoders,
     logFields: apiVersion === 'v1' ? {} : { api: apiVersion },
-    callWith: (ctx) => ({ engine: deps.engine, runtimeVersion: deps.runtimeVersion, maxMessageBytes: deps.maxMessageBytes, apiVersion, ctx }),
+    callWith: (ctx) => ({ ...deps, apiVersion, ctx }),
   };
 }
 

@@ -1,15 +1,20 @@
 /** An engine that answers every call with something recognisable and remembers what it was asked. */
+import { PassThrough } from 'node:stream';
 import type { CallContext, Engine } from '../../engine/engine.ts';
 import { DiskUsageResponse } from '../../gen/admin.ts';
 import {
   Container, ContainerResources, ContainerStats, ContainerStatus, FilesystemUsage, Image, PodSandbox, PodSandboxStats, PodSandboxStatus,
   RuntimeConfigResponse, RuntimeFeatures, RuntimeHandler, RuntimeStatus,
 } from '../../gen/cri.ts';
+import type { SessionOffers } from '../streaming/stream-server.ts';
 
 /** A message with nothing in it but these fields. */
 export function only<T extends object>(type: { decode(bytes: Uint8Array): T }, fields: Partial<T> = {}): T {
   return { ...type.decode(new Uint8Array()), ...fields };
 }
+
+/** For what has to do with no session. */
+export const noSessions: SessionOffers = { offer: () => Promise.reject(new Error('no session was expected')) };
 
 export interface Asked {
   /** `pods.run`, `images.list`, … */
@@ -79,6 +84,15 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
       runtimeConfig: async () => only(RuntimeConfigResponse, { linux: { cgroupDriver: 1 } }),
       updatePodCidr: async () => {},
       ...other.node,
+    },
+    streams: {
+      admitExec: async ({ containerId }) => `${containerId}-whole`,
+      exec: async () => 0,
+      admitAttach: async (containerId) => ({ id: `${containerId}-whole`, tty: true, stdin: false }),
+      attach: async () => {},
+      admitPortForward: async (podId) => `${podId}-whole`,
+      portForward: async () => new PassThrough(),
+      ...other.streams,
     },
   };
   const engine = Object.fromEntries(Object.entries(parts).map(([part, methods]) => [part, remembering(part, methods, asked)]));

@@ -46,6 +46,10 @@ const happy: readonly [RpcName, object, readonly unknown[], object][] = [
   ['reopenContainerLog', { containerId: 'c' }, ['containers.reopenLog', 'c'], {}],
   ['execSync', { containerId: 'c', cmd: ['ls', '/'], timeout: 5n },
     ['containers.execSync', 'c', ['ls', '/'], 5], { stdout: Buffer.from('out'), stderr: Buffer.from('err'), exitCode: 3 }],
+  ['exec', { containerId: 'c', cmd: ['ls', '/'], tty: true, stdin: true, stdout: true, stderr: false },
+    ['streams.admitExec', { containerId: 'c', command: ['ls', '/'], tty: true }], { url: 'http://streams.test/exec/1' }],
+  ['attach', { containerId: 'c', stdin: false, tty: false, stdout: true, stderr: true }, ['streams.admitAttach', 'c'], { url: 'http://streams.test/attach/2' }],
+  ['portForward', { podSandboxId: 'p', port: [80, 443] }, ['streams.admitPortForward', 'p'], { url: 'http://streams.test/portforward/3' }],
   ['containerStats', { containerId: 'c' },
     ['containers.stats', 'c'], { stats: only(ContainerStats, { attributes: attributes('c') }) }],
   ['listContainerStats', { filter: undefined }, ['containers.listStats', undefined], { stats: [only(ContainerStats)] }],
@@ -78,14 +82,10 @@ const streams: readonly [RpcName, string, string, number][] = [
   ['streamImages', 'images.list', 'images', 1],
 ];
 
-const noStreaming = 'streaming sessions are not part of this version';
 const noCheckpoints = 'checkpoints are not part of this version';
 const noMetrics = 'pod metrics are not part of this version';
 
 const notYet: readonly [RpcName, object, string][] = [
-  ['exec', { containerId: 'c', cmd: [] }, `exec in container c: ${noStreaming}; ExecSync runs a command to its end`],
-  ['attach', { containerId: 'c' }, `attach to container c: ${noStreaming}; the log has what the container writes`],
-  ['portForward', { podSandboxId: 'p', port: [] }, `forward ports of pod p: ${noStreaming}; the pod answers on its own address`],
   ['checkpointContainer', { containerId: 'c', timeout: 0n }, `checkpoint container c: ${noCheckpoints}`],
   ['checkpointPod', { podSandboxId: 'p', outputPath: '', containerIds: [], options: {} }, `checkpoint pod p: ${noCheckpoints}`],
   ['restorePod', { checkpointPath: '', runtimeHandler: '', options: {}, containerConfigs: [] }, `restore pod: ${noCheckpoints}`],
@@ -175,6 +175,18 @@ const incomplete: readonly [RpcName, object, string][] = [
   ['reopenContainerLog', {}, 'reopen log of container: container_id is missing'],
   ['execSync', { cmd: ['ls'], timeout: 0n }, 'exec in container: container_id is missing'],
   ['execSync', { containerId: 'c', cmd: [], timeout: 0n }, 'exec in container: cmd is missing'],
+  ['exec', { cmd: ['ls'], stdout: true }, 'exec in container: container_id is missing'],
+  ['exec', { containerId: 'c', cmd: [], stdout: true }, 'exec in container: cmd is missing'],
+  ['exec', { containerId: 'c', cmd: ['ls'] }, 'exec in container c: none of stdin, stdout and stderr is wanted; ask for at least one'],
+  ['exec', { containerId: 'c', cmd: ['ls'], tty: true, stdout: true, stderr: true },
+    'exec in container c: tty and stderr exclude each other: a terminal has its output on stdout'],
+  ['attach', { stdout: true }, 'attach to container: container_id is missing'],
+  ['attach', { containerId: 'c', tty: true }, 'attach to container c: none of stdin, stdout and stderr is wanted; ask for at least one'],
+  ['attach', { containerId: 'c', tty: true, stderr: true }, 'attach to container c: tty and stderr exclude each other: a terminal has its output on stdout'],
+  ['portForward', { port: [] }, 'forward ports of pod: pod_sandbox_id is missing'],
+  ['portForward', { podSandboxId: 'p', port: [80, 0] }, 'forward ports of pod p: port 0 is not one from 1 to 65535'],
+  ['portForward', { podSandboxId: 'p', port: Array.from({ length: 128 }, (_, i) => i + 1) },
+    'forward ports of pod p: 128 ports are more than 127; forward them in several sessions'],
   ['imageStatus', {}, 'status of image: image is missing'],
   ['imageStatus', { image: only(ImageSpec) }, 'status of image: image.image is missing'],
   ['pullImage', {}, 'pull image: image is missing'],
@@ -188,7 +200,7 @@ test('a request without a required field is refused, naming the field', async (t
   const client = (await served(t, fake)).client();
 
   for (const [name, fields, details] of incomplete) {
-    const empty = { podSandboxId: '', containerId: '', runtimeHandler: '', verbose: false };
+    const empty = { podSandboxId: '', containerId: '', runtimeHandler: '', verbose: false, tty: false, stdin: false, stdout: false, stderr: false };
     assert.deepEqual(await refused(client.call(name, { ...empty, ...fields } as never)), { code: 'INVALID_ARGUMENT', details });
   }
   assert.deepEqual(fake.asked, []);
@@ -268,3 +280,17 @@ test('output of a command beyond what a message holds is thrown away, from both 
   assert.deepEqual([answer.stdout.length, answer.stderr.length, answer.exitCode], [39_936, 10_000, 0]);
 });
 
+test('a session is offered for the whole id, with what the client may open and what the container has', async (t) => {
+  const { client, offered } = await served(t, fakeEngine());
+  const streams = { stdin: true, stdout: true, stderr: false, tty: true };
+
+  await client().call('exec', { containerId: 'c', cmd: ['sh'], ...streams });
+  await client().call('attach', { containerId: 'c', ...streams });
+  await client().call('portForward', { podSandboxId: 'p', port: [80] });
+
+  assert.deepEqual(offered, [
+    { kind: 'exec', containerId: 'c-whole', command: ['sh'], ...streams },
+    { kind: 'attach', containerId: 'c-whole', container: { tty: true, stdin: false }, ...streams },
+    { kind: 'portforward', podId: 'p-whole', ports: [80] },
+  ]);
+});

@@ -9,6 +9,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import type { LogFields, Logger } from '../../base/log.ts';
 import { serveGrpc } from '../grpc/server.ts';
 import type { GrpcServer } from '../grpc/server.ts';
+import type { Admitted } from '../streaming/tickets.ts';
 import type { CriClient } from './cri-client.fake.ts';
 import { criClient } from './cri-client.fake.ts';
 import { criServices } from './cri-services.ts';
@@ -19,6 +20,8 @@ export interface Served {
   readonly server: GrpcServer;
   readonly socketPath: string;
   readonly lines: LogLine[];
+  /** The sessions that URLs were given for. */
+  readonly offered: Admitted[];
   client(...options: Parameters<typeof criClient> extends [string, ...infer Rest] ? Rest : never): CriClient;
 }
 
@@ -36,7 +39,9 @@ export async function served(t: TestContext, { engine }: Pick<FakeEngine, 'engin
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'cri-server-'));
   const socketPath = path.join(folder, 'cri.sock');
   const lines: LogLine[] = [];
-  const services = criServices({ engine, runtimeVersion: '1.2.3', maxMessageBytes });
+  const offered: Admitted[] = [];
+  const sessions = { offer: async (admitted: Admitted) => `http://streams.test/${admitted.kind}/${offered.push(admitted)}` };
+  const services = criServices({ engine, sessions, runtimeVersion: '1.2.3', maxMessageBytes });
   const server = await serveGrpc({ socketPath, services, log: recorder(lines), maxMessageBytes });
   const clients: CriClient[] = [];
   t.after(async () => {
@@ -45,7 +50,7 @@ export async function served(t: TestContext, { engine }: Pick<FakeEngine, 'engin
     await fs.rm(folder, { recursive: true });
   });
   return {
-    server, socketPath, lines,
+    server, socketPath, lines, offered,
     client: (...options) => {
       const client = criClient(socketPath, ...options);
       clients.push(client);
