@@ -135,13 +135,14 @@ export class Attachment {
 
   /** Every client's input reaches the container, in pieces as they come. */
   #feed(source: Readable, socket: PacketSocket): { leave: () => void } {
+    let sent = Promise.resolve();
     const take = (chunk: Buffer): void => {
       source.pause();
-      void sendInPieces(socket, chunk).then(() => source.resume());
+      sent = sendInPieces(socket, chunk).then(() => void source.resume());
     };
     const end = (): void => {
       source.off('data', take).off('end', end).off('close', end);
-      void this.#endInput(socket);
+      void sent.then(() => this.#endInput(socket)); // a paused stream ends all the same
     };
     source.on('error', () => {}); // 'close' follows
     source.on('data', take).once('end', end).once('close', end);

@@ -5,9 +5,7 @@ import type { Child, Stdio } from '../../host/spawn.ts';
 import type { ExecFiles } from './exec-files.ts';
 import type { ExecSessionRequest, StartedExec } from './exec-session.ts';
 import { feedInput, OutputCopy } from './output-copy.ts';
-import { complaintOf, drainMs, spawnExec } from './spawn-exec.ts';
-
-const pollMs = 5;
+import { complaintOf, drainMs, ofTheCommand, spawnExec } from './spawn-exec.ts';
 
 /** Without a terminal: the command's streams are three pipes. */
 export function startOnPipes(request: ExecSessionRequest, files: ExecFiles): StartedExec {
@@ -41,32 +39,10 @@ export function startOnPipes(request: ExecSessionRequest, files: ExecFiles): Sta
   };
 }
 
-/**
- * The runtime complains on the same pipe on which the command reports its errors: what comes before the command runs is held back, and
- * never shown to the client when it never runs (undefined).
- */
+/** Undefined when the command never ran: what is there then is the runtime's complaint. */
 async function copyErrors({ stderr, child, files, exec }: { stderr: Socket; child: Child; files: ExecFiles; exec: ExecSessionRequest }): Promise<OutputCopy | undefined> {
-  let exited = false;
-  void child.exited.then(() => { exited = true; });
-  await Promise.race([firstBytes(stderr), child.exited]);
-  while (files.pid() === undefined) {
-    if (exited) return undefined;
-    await sleep(pollMs);
-  }
+  if (!(await ofTheCommand(stderr, { child, files }))) return undefined;
   const copy = new OutputCopy(stderr, exec.streams.stderr);
   if (exec.signal.aborted) copy.discard();
   return copy;
-}
-
-/** Resolves when there is something to read, which stays there, or at the end. */
-function firstBytes(stream: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    stream.on('error', () => {});
-    stream.once('data', (chunk: Buffer) => {
-      stream.pause();
-      stream.unshift(chunk);
-      resolve();
-    });
-    stream.once('close', () => resolve());
-  });
 }

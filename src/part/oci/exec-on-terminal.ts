@@ -7,9 +7,9 @@ import type { Child } from '../../host/spawn.ts';
 import { openRawTerminal } from '../../host/terminal.ts';
 import type { Terminal } from '../../host/terminal.ts';
 import type { ExecFiles } from './exec-files.ts';
-import type { ExecSessionRequest, SessionEnds, StartedExec } from './exec-session.ts';
+import type { ExecSessionRequest, StartedExec } from './exec-session.ts';
 import { feedInput, OutputCopy } from './output-copy.ts';
-import { complaintOf, spawnExec } from './spawn-exec.ts';
+import { complaintOf, ofTheCommand, spawnExec } from './spawn-exec.ts';
 import type { TerminalSizes } from './terminal-sizes.ts';
 
 /** How long after the command's end its terminal may still be on the way to us. */
@@ -30,13 +30,15 @@ export async function startOnTerminal(request: ExecSessionRequest, files: ExecFi
   const stderr = child.streams[2] as Socket;
   let copy: OutputCopy | undefined;
   let hungUp = false;
-  const joined = terminal.then((opened) => {
+  const joined = terminal.then(async (opened) => {
     if (opened === undefined || hungUp) return opened?.destroy();
-    copy = join(opened, request.streams);
+    opened.on('error', () => {});
     sizes.tell((size) => {
       opened.resize(size);
       resized();
     });
+    if (request.streams.stdin !== undefined) feedInput(request.streams.stdin, opened);
+    if (await ofTheCommand(opened, { child, files })) copy = new OutputCopy(opened, request.streams.stdout);
   });
   const finish = async (): Promise<number> => {
     const [{ code }] = await Promise.all([child.exited, joined]);
@@ -52,7 +54,7 @@ export async function startOnTerminal(request: ExecSessionRequest, files: ExecFi
   return {
     finished: finish(),
     exited: child.exited,
-    complaint: () => complaintOf(stderr),
+    complaint: async () => plain(`${await complaintOf(stderr)}${await terminal.then((opened) => opened === undefined ? '' : complaintOf(opened))}`),
     hangUp: end,
     kill: () => child.kill('SIGKILL'),
     close: () => {
@@ -63,10 +65,10 @@ export async function startOnTerminal(request: ExecSessionRequest, files: ExecFi
   };
 }
 
-function join(terminal: Terminal, streams: SessionEnds): OutputCopy {
-  terminal.on('error', () => {});
-  if (streams.stdin !== undefined) feedInput(streams.stdin, terminal);
-  return new OutputCopy(terminal, streams.stdout);
+/** On a terminal crun complains in colour and with the time. */
+function plain(complaint: string): string {
+  // eslint-disable-next-line no-control-regex
+  return complaint.replace(/\x1b\[[0-9;]*m/g, '').replace(/^\d{4}-\d\d-\d\dT[\d:.]+Z: /gm, '');
 }
 
 /** crun makes the terminal, sends it, and waits for the command. */
