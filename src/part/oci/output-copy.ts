@@ -15,6 +15,7 @@ export class OutputCopy {
   constructor(source: Readable, target: Writable | undefined) {
     this.#source = source;
     this.ended = new Promise((resolve) => {
+      if (source.readableEnded || source.destroyed) resolve();
       source.once('end', resolve);
       source.once('close', resolve);
     });
