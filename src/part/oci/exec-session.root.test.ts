@@ -61,8 +61,8 @@ for (const handler of runtimesUnderTest) {
     test('on a terminal: size, resize, keys, exit code, and a hang-up when the client leaves', async (t) => {
       const bed = new RuntimeBed(t, handler);
       const container = await bed.run({ args: ['/bin/sleep', '100'] });
-      const session = start(bed, container, ['sh', '-c', 'until stty size 2>/dev/null; do sleep 0.01; done; trap "stty size; echo changed" WINCH; while ! [ -e /tmp/go ]; do sleep 0.02; done; read line; echo "got $line"; exit 4'], { terminal: true, size: { columns: 91, rows: 31 } });
-      await eventually(() => session.output.seen.startsWith('31 91\r\n'));
+      const session = start(bed, container, ['sh', '-c', 'until [ "$(stty size)" = "31 91" ]; do sleep 0.02; done; echo sized; trap "stty size; echo changed" WINCH; while ! [ -e /tmp/go ]; do sleep 0.02; done; read line; echo "got $line"; exit 4'], { terminal: true, size: { columns: 91, rows: 31 } });
+      await eventually(() => session.output.seen.includes('sized'));
 
       session.sizes.write({ columns: 133, rows: 44 });
       await eventually(() => /44 133\r+\nchanged/.test(session.output.seen));
