@@ -42,6 +42,10 @@ const c_llistxattr = c.func('long llistxattr(const char*, void*, size_t)');
 const c_ioctl = c.func('int ioctl(int, unsigned long, void*)');
 const c_socket = c.func('int socket(int, int, int)');
 const c_close = c.func('int close(int)');
+const c_connect = c.func('int connect(int, const void*, uint32_t)');
+const ioVector = koffi.struct({ base: 'void*', length: 'size_t' });
+const messageHeader = koffi.struct({ name: 'void*', nameLength: 'uint32_t', vector: koffi.pointer(ioVector), vectorLength: 'size_t', control: 'void*', controlLength: 'size_t', flags: 'int' });
+const c_recvmsg = c.func('recvmsg', 'long', ['int', koffi.inout(koffi.pointer(messageHeader)), 'int']);
 const c_sendto = c.func('long sendto(int, const void*, size_t, int, const void*, uint32_t)');
 const c_utimensat = c.func('int utimensat(int, const char*, const void*, int)');
 const c_syncfs = c.func('int syncfs(int)');
@@ -67,6 +71,20 @@ const OPEN_TREE_CLONE = 1;
 const MOVE_MOUNT_F_EMPTY_PATH = 4;
 const MOUNT_ATTR_IDMAP = 0x100000n;
 
+const MSG_DONTWAIT = 0x40;
+const MSG_CMSG_CLOEXEC = 0x40000000;
+const SOL_SOCKET = 1;
+const SCM_RIGHTS = 1;
+/** A control message's header is 16 bytes; there is room for one descriptor behind it, so that the kernel drops all others. */
+const OFFSET_OF_DESCRIPTOR = 16;
+
+export const AF_UNIX = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
+export const SOCK_SEQPACKET = 5;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
 export const AT_FDCWD = -100;
 export const MS_RDONLY = 0x1;
 export const MS_NOSUID = 0x2;
@@ -187,6 +205,19 @@ export const libc = {
   },
   close(fd: number): void {
     check(c_close(fd), 'close');
+  },
+  /** Connects a unix socket; a path of more than 107 bytes is ENAMETOOLONG. A full backlog is EAGAIN on a socket that does not block. */
+  connectUnix(fd: number, path: string): void {
+    const address = unixAddress(path);
+    check(c_connect(fd, address, address.length), 'connect', path);
+  },
+  /** Takes the one descriptor (close-on-exec) that the next message on a unix socket carries; undefined at its end, or when it carries none. Nothing there yet is EAGAIN. */
+  receiveDescriptor(fd: number): number | undefined {
+    const [data, control] = [Buffer.alloc(256), Buffer.alloc(OFFSET_OF_DESCRIPTOR + 4)];
+    const header = { name: null, nameLength: 0, vector: [{ base: data, length: data.length }], vectorLength: 1, control, controlLength: control.length, flags: 0 };
+    check(Number(c_recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)), 'recvmsg');
+    if (control.readInt32LE(8) !== SOL_SOCKET || control.readInt32LE(12) !== SCM_RIGHTS) return undefined;
+    return control.readInt32LE(OFFSET_OF_DESCRIPTOR);
   },
   /** Sends one datagram to a unix socket; a leading `@` means the abstract namespace (systemd's NOTIFY_SOCKET). */
   sendtoUnix(fd: number, data: Uint8Array, path: string): void {

@@ -36,6 +36,7 @@ import { createPodEngine } from '../native/pod/pod-engine.ts';
 import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
+import { createStreamEngine } from '../native/pod/stream-engine.ts';
 import { collectNetworkGarbage, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
 import { CdiDevices } from '../part/cdi/cdi-devices.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
@@ -59,7 +60,6 @@ import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
-import { noStreams } from './no-streams.ts';
 import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
@@ -169,16 +169,18 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
   void logHandlers(probes, handlers, log);
 
+  const streams = createStreamEngine(containerDeps, podDeps);
   return {
     engine: {
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
       node: createNodeEngine({ handlers, probes, snapshotters, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
-      streams: noStreams,
+      streams,
     },
     async close() {
       clearInterval(debts);
+      await streams.close();
       exitWatch.close();
       cni.close();
       await paths.close();

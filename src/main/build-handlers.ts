@@ -19,7 +19,7 @@ export async function buildHandlers(deps: { settings: Config['runtime']; retired
     const wrapper = crun && needsHybridWrapper(cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
     return new OciRuntime({
       name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', flags, createTimeoutMs: createTimeout,
-      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun, log: deps.log,
+      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun, sendsTerminal: crun, log: deps.log,
     });
   }));
   return new RuntimeHandlers(await build(settings.handlers), settings.defaultHandler, await build(retired));

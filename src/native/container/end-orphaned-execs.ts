@@ -1,14 +1,14 @@
 import { readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../../base/errors.ts';
-import { execMarker } from '../../part/oci/exec-sync.ts';
+import { execMarker } from '../../part/oci/exec-files.ts';
 import { killExecTree } from '../../part/oci/kill-exec-tree.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 
-/** What part/oci/exec-sync.ts calls its two files. */
-const execFile = /^exec-([0-9a-f]+)\.(json|pid)$/;
+/** What part/oci/exec-files.ts calls its files. */
+const execFile = /^exec-([0-9a-f]+)\.(json|pid|sock)$/;
 
 /**
  * Ends the commands that the daemon before this one was running in a container: whoever asked for them has had a failure. Their files

@@ -2,6 +2,7 @@ import { failure, isKind } from '../../base/errors.ts';
 import type { CallContext, ExecResult } from '../../engine/engine.ts';
 import { execOutputLimit, execSync } from '../../part/oci/exec-sync.ts';
 import { checkArgument, checkProgram } from '../../part/spec/check-field.ts';
+import type { OciProcess } from '../../part/spec/oci-spec.ts';
 import { checkProcessSize } from '../../part/spec/check-process-size.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
@@ -20,14 +21,19 @@ export interface ExecRequest {
 
 /** Runs a command in a running container as its own first process runs: same user, capabilities, environment and limits. */
 export async function execSyncInContainer(deps: ContainerDeps, record: ContainerRecord, request: ExecRequest, ctx: CallContext): Promise<ExecResult> {
-  checkCommand(request.command);
-  const state = stateWord(record);
-  if (state !== 'running') throw failure('failed-precondition', { act: 'exec in container', object: record.id, why: `it is ${state}, not running` });
+  checkExec(record, request.command);
   try {
     return await exec(deps, record, request, ctx);
   } catch (error) {
-    throw await whyFailed(deps, record, error);
+    throw await whyExecFailed(deps, record, error);
   }
+}
+
+/** Throws what an exec is refused for at once: no command (invalid-argument), a container that does not run (failed-precondition). */
+export function checkExec(record: ContainerRecord, command: readonly string[]): void {
+  checkCommand(command);
+  const state = stateWord(record);
+  if (state !== 'running') throw failure('failed-precondition', { act: 'exec in container', object: record.id, why: `it is ${state}, not running` });
 }
 
 function checkCommand(command: readonly string[]): void {
@@ -36,28 +42,35 @@ function checkCommand(command: readonly string[]): void {
 }
 
 async function exec(deps: ContainerDeps, record: ContainerRecord, { command, timeoutSeconds }: ExecRequest, ctx: CallContext): Promise<ExecResult> {
-  const { bundle } = containerPaths(deps.roots, record.id);
-  const spec = await readSpec(deps, record);
-  if (spec === undefined) throw failure('internal', { act: 'exec in container', object: record.id, why: `its bundle ${bundle} is gone` });
-  const process = { ...spec.process, args: command, terminal: false };
-  checkProcessSize(process, { args: 'cmd', env: "cmd (the container's environment)" }, deps.hostFacts);
+  const process = await execProcess(deps, record, { command, tty: false });
   return await ctx.stages.run('exec', () => execSync({
     runtime: deps.handlers.of(record.handler),
     id: record.id,
-    process,
+    process: { ...process },
     timeoutMs: Math.max(0, timeoutSeconds) * 1000,
     maxBytes: execOutputLimit,
-    directory: bundle,
+    directory: containerPaths(deps.roots, record.id).bundle,
     containerPids: () => deps.cgroups.pids(record.cgroup),
     signal: ctx.signal,
   }));
+}
+
+/** `process` of the OCI runtime spec for a command that runs as the container's own first process does. */
+export async function execProcess(deps: Pick<ContainerDeps, 'roots' | 'hostFacts'>, record: ContainerRecord, { command, tty }: { readonly command: readonly string[]; readonly tty: boolean }): Promise<OciProcess> {
+  const { bundle } = containerPaths(deps.roots, record.id);
+  const spec = await readSpec(deps, record);
+  if (spec === undefined) throw failure('internal', { act: 'exec in container', object: record.id, why: `its bundle ${bundle} is gone` });
+  const { env } = spec.process;
+  const process = { ...spec.process, args: command, terminal: tty, env: tty && !env.some((variable) => variable.startsWith('TERM=')) ? [...env, 'TERM=xterm'] : env };
+  checkProcessSize(process, { args: 'cmd', env: "cmd (the container's environment)" }, deps.hostFacts);
+  return process;
 }
 
 /**
  * A runtime that loses the container under its hands says so in many ways; what it comes to is that there is nothing to run in. The
  * end may be known a moment later only.
  */
-async function whyFailed(deps: ContainerDeps, record: ContainerRecord, error: unknown): Promise<unknown> {
+export async function whyExecFailed(deps: ContainerDeps, record: ContainerRecord, error: unknown): Promise<unknown> {
   if (!isKind(error, 'internal') && !isKind(error, 'resource-exhausted')) return error;
   if (isRunning(deps, record)) await deps.exits.wait(record.id, endingMs);
   if (isRunning(deps, record)) return error;

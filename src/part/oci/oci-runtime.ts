@@ -27,6 +27,8 @@ export interface OciRuntimeDeps {
   readonly createWrapper?: readonly string[];
   /** True for a runtime that may make the container's user the owner of its standard streams (without-dev-null.ts). */
   readonly chownsStreams?: boolean;
+  /** True for a runtime whose `exec --console-socket` waits for the command (crun); the others do so only with a terminal of their own. */
+  readonly sendsTerminal?: boolean;
   readonly log: Logger;
 }
 
@@ -62,6 +64,8 @@ export class OciRuntime {
   readonly createCommand: Command;
   /** Its standard streams must not be a device of the node's (without-dev-null.ts). */
   readonly chownsStreams: boolean;
+  /** Its `exec` hands over the terminal that it makes, and waits for the command all the same. */
+  readonly sendsTerminal: boolean;
   readonly createTimeoutMs: number;
   readonly #log: Logger;
 
@@ -72,6 +76,7 @@ export class OciRuntime {
     this.createTimeoutMs = deps.createTimeoutMs ?? createDeadlineMs;
     this.command = { file: deps.path, args: globals };
     this.chownsStreams = deps.chownsStreams ?? false;
+    this.sendsTerminal = deps.sendsTerminal ?? false;
     const [wrapper, ...wrapperArgs] = deps.createWrapper ?? [];
     this.createCommand = wrapper === undefined ? this.command : { file: wrapper, args: [...wrapperArgs, deps.path, ...globals] };
     this.#log = deps.log.with({ handler: deps.name });

@@ -1,10 +1,10 @@
 /** Makes conmon start a new log file, after the kubelet has renamed the old one. */
-import { closeSync, constants, openSync, readdirSync, statSync, writeSync } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { readdirSync, statSync } from 'node:fs';
+import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
-import { bundleFiles } from './bundle.ts';
+import { sendToConmon } from './send-to-conmon.ts';
 import { processAlive } from './process-ref.ts';
 import type { ProcessRef } from './process-ref.ts';
 
@@ -27,7 +27,7 @@ export async function reopenLog(request: ReopenLogRequest): Promise<void> {
   const before = await identityOf(request.logPath);
   if (before !== undefined && writesTo(request.conmon, before)) return;
   await checkDirectory(request);
-  sendReopen(request);
+  sendToConmon(request, { act: 'reopen log of container', line: '2 0 0' });
   const end = performance.now() + deadlineMs;
   for (;;) {
     const now = await identityOf(request.logPath);
@@ -64,19 +64,4 @@ async function checkDirectory({ id, logPath }: ReopenLogRequest): Promise<void> 
   await access(dirname(logPath), constants.W_OK).catch((cause: unknown) => {
     throw failure('failed-precondition', { act: 'reopen log of container', object: id, why: `no directory ${dirname(logPath)}`, cause });
   });
-}
-
-/** Without O_NONBLOCK, opening a fifo that nobody reads would block for ever; with it, that is ENXIO. */
-function sendReopen({ id, bundle }: ReopenLogRequest): void {
-  try {
-    const fd = openSync(bundleFiles(bundle).control, constants.O_WRONLY | constants.O_NONBLOCK);
-    try {
-      writeSync(fd, '2 0 0\n');
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    if (hasCode(cause, 'ENXIO') || hasCode(cause, 'ENOENT')) throw failure('failed-precondition', { act: 'reopen log of container', object: id, why: 'its monitor (conmon) is not running', cause });
-    throw failure('internal', { act: 'reopen log of container', object: id, cause });
-  }
 }

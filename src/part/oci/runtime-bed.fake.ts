@@ -67,6 +67,7 @@ export class RuntimeBed {
       stateRoot: join(this.dir, 'state'),
       systemdCgroup: false,
       ...(handler === 'crun' && hybridWithControllers() ? { createWrapper: hybridWrapper(`${cgroupRoot}/unified/cgroup.controllers`) } : {}),
+      sendsTerminal: handler === 'crun',
       log: silentLogger,
     });
     makeRootfs(this.rootfs);
