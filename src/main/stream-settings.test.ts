@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { loadConfig } from '../base/config/load.ts';
 import { silentLogger } from '../base/log.ts';
-import { noStreams } from './no-streams.ts';
+import type { StreamEngine } from '../engine/stream-engine.ts';
 import { streamServerOptions } from './stream-settings.ts';
 
 async function optionsOf(t: TestContext, toml: string) {
@@ -15,7 +15,7 @@ async function optionsOf(t: TestContext, toml: string) {
   const configFile = path.join(folder, 'config.toml');
   await fs.writeFile(configFile, toml);
   const { config } = await loadConfig({ configFile, flags: new Map(), environment: {} });
-  const { engine: _engine, log: _log, ...options } = streamServerOptions(config.streaming, noStreams, silentLogger);
+  const { engine: _engine, log: _log, ...options } = streamServerOptions(config.streaming, {} as StreamEngine, silentLogger);
   return options;
 }
 
