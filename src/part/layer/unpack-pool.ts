@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { failure, messageOf } from '../../base/errors.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
-import type { ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
+import type { BlobRecording, ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
 
 const workerFile = new URL(`./unpack-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
@@ -23,6 +23,8 @@ export interface UnpackRequest {
   readonly outline: number;
   readonly expected: ExpectedLayer;
   readonly limits: UnpackLimits;
+  /** The download is kept here as well; when that fails the file is emptied and the unpacking goes on. */
+  readonly recording?: BlobRecording;
   /** Starts the download; called when a worker is free. */
   readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
@@ -142,7 +144,7 @@ class UnpackWorker {
     const signal = AbortSignal.any([request.signal, stop.signal]);
     signal.addEventListener('abort', () => this.#wakePump?.(), { once: true });
     this.#free = Array.from({ length: chunksAhead }, () => new ArrayBuffer(chunkBytes));
-    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits });
+    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits, ...(request.recording === undefined ? {} : { recording: request.recording }) });
     try {
       // Whichever fails first is the cause: the download, or the worker that found the bytes wanting.
       const [message] = await Promise.all([done, this.#pump(request.open(signal), signal)]);
