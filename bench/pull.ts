@@ -45,6 +45,8 @@ interface Plan {
   readonly body: ImageBody;
   readonly rounds: number;
   readonly target?: number;
+  /** How long everybody rests before each pull. */
+  readonly restMs: number;
 }
 
 /** One who pulls: a CRI runtime, or a program that only downloads. */
@@ -53,6 +55,9 @@ interface Puller {
   pull(reference: string): Promise<Pulled>;
 }
 
+/** Pulls of small images come now and then: what a runtime keeps ready for a few seconds after the last one is gone by then. */
+const longRestMs = 6_000;
+const shortRestMs = 500;
 const pullDeadlineMs = 10 * 60_000;
 const skopeo = '/usr/bin/skopeo';
 
@@ -120,7 +125,7 @@ function skopeoPuller(): Puller {
   };
 }
 
-async function measure(pullers: readonly Puller[], registry: Registry, { label, body, rounds, target }: Plan): Promise<PullSeries> {
+async function measure(pullers: readonly Puller[], registry: Registry, { label, body, rounds, target, restMs }: Plan): Promise<PullSeries> {
   progress(`${label}: ${rounds} rounds`);
   const pulls = new Map<string, Pulled[]>(pullers.map(({ name }) => [name, []]));
   const repository = `bench/${label.replaceAll(/[^a-z]+/g, '-')}`;
@@ -130,7 +135,7 @@ async function measure(pullers: readonly Puller[], registry: Registry, { label, 
     for (let turn = 0; turn < pullers.length; turn++) {
       const puller = pullers[(turn + round) % pullers.length]!;
       await dropCaches();
-      await sleep(500);
+      await sleep(restMs);
       pulls.get(puller.name)!.push(await puller.pull(reference));
     }
     progress(`  ${round}: ${pullers.map(({ name }) => `${name} ${pulls.get(name)!.at(-1)!.ms.toFixed(0)} ms`).join(', ')}`);
@@ -147,10 +152,10 @@ async function makePlans({ megabytes, rounds, smallRounds }: Options): Promise<P
   const large = await makeImageBody(entries, 'gzip');
   const zstd = await makeImageBody(entries, 'zstd');
   return [
-    { label: describe('small', small), body: small, rounds: smallRounds, target: 0.8 },
-    { label: describe('quarter', quarter), body: quarter, rounds },
-    { label: describe('large', large), body: large, rounds, target: 0.5 },
-    { label: describe('large', zstd), body: zstd, rounds, target: 0.5 },
+    { label: describe('small', small), body: small, rounds: smallRounds, target: 0.8, restMs: longRestMs },
+    { label: describe('quarter', quarter), body: quarter, rounds, restMs: shortRestMs },
+    { label: describe('large', large), body: large, rounds, target: 0.5, restMs: shortRestMs },
+    { label: describe('large', zstd), body: zstd, rounds, target: 0.5, restMs: shortRestMs },
   ];
 }
 

@@ -115,6 +115,11 @@ export class LayerStore {
     return this.#journal.records.all();
   }
 
+  /** Somebody is about to ask for layers: makes ready what takes a while to start. Best effort, and cheap when it is ready. */
+  prepare(): void {
+    this.#pool.warm().catch(() => {}); // it is told when a layer comes
+  }
+
   /** The absolute directory of a stored layer; not-found when it isn't stored. */
   directoryOf(diffId: Digest): string {
     const record = this.get(diffId);

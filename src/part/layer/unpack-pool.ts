@@ -59,6 +59,11 @@ export class UnpackPool {
     return await this.#withWorker((worker) => worker.unpack(request));
   }
 
+  /** Starts a worker ahead of the first layer, which takes longer than to unpack a small one; where one lives already nothing is done. */
+  async warm(): Promise<void> {
+    if (this.size === 0 && !this.#closed) this.#rest(await UnpackWorker.start());
+  }
+
   /** Writes the filesystem of `fd` to disk, on a worker. It does not wait for its turn: syncs are short and others wait for them. */
   async sync(fd: number): Promise<void> {
     this.#busy++;
@@ -94,7 +99,7 @@ export class UnpackPool {
   async #withWorker<T>(work: (worker: UnpackWorker) => Promise<T>): Promise<T> {
     let worker: UnpackWorker | undefined;
     try {
-      worker = this.#idle.pop() ?? (await UnpackWorker.start());
+      worker = this.#takeIdle() ?? (await UnpackWorker.start());
       const result = await work(worker);
       this.#rest(worker);
       return result;
@@ -105,6 +110,12 @@ export class UnpackPool {
       this.#busy--;
       this.#waiting.shift()?.();
     }
+  }
+
+  #takeIdle(): UnpackWorker | undefined {
+    let worker = this.#idle.pop();
+    while (worker?.hasEnded === true) worker = this.#idle.pop();
+    return worker;
   }
 
   #rest(worker: UnpackWorker): void {
@@ -121,6 +132,8 @@ class UnpackWorker {
   readonly #thread: Worker;
   /** The thread keeps the working directory that the process has now, whatever becomes of the process's. */
   readonly #workingDirectory = process.cwd();
+  /** It failed while it rested. */
+  hasEnded = false;
   #free: ArrayBuffer[] = [];
   #wakePump: (() => void) | undefined;
   #settle: { resolve: (message: FromWorker) => void; reject: (error: unknown) => void } | undefined;
@@ -136,7 +149,10 @@ class UnpackWorker {
     this.#thread.unref();
     this.#thread.on('message', (message: FromWorker) => this.#receive(message));
     this.#thread.on('error', (cause) => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: `the unpack worker failed: ${messageOf(cause)}`, cause })));
-    this.#thread.on('exit', () => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker ended' })));
+    this.#thread.on('exit', () => {
+      this.hasEnded = true;
+      this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker ended' }));
+    });
   }
 
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
