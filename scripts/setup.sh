@@ -42,7 +42,6 @@ flock            util-linux                  util-linux-core             util-li
 '
 bench_programs='
 containerd       containerd                  containerd                  containerd      containerd
-skopeo           skopeo                      skopeo                      skopeo          skopeo
 '
 # The tests' virtual machine is made of Debian packages, so no other distribution is asked for these; without them it is skipped.
 vm_programs='

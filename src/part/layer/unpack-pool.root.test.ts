@@ -318,7 +318,7 @@ test('a worker that was started ahead takes the first layer, and there is one wh
   await small.warm();
   const ahead = small.size;
   await small.unpack({
-    directory: root, limits: defaultUnpackLimits, signal: new AbortController().signal,
+    directory: root, outline, limits: defaultUnpackLimits, signal: new AbortController().signal,
     expected: { blob: parseDigest(digestOf(tar)), size: tar.length, diffId: parseDigest(digestOf(tar)) },
     async *open() {
       yield tar;
