@@ -1,5 +1,5 @@
 /** Memory and processor time of processes, as the kernel counts them. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 
 /**
  * Proportional set size of these processes together, in bytes: memory that several of them share counts once. A process
@@ -16,6 +16,16 @@ export function cpuMsOf(pids: readonly number[]): number {
     const [user = '0', system = '0'] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13);
     return sum + (Number(user) + Number(system)) * 10; // clock ticks are 10 ms on every Linux we know
   }, 0);
+}
+
+/** Begins a new reckoning for `peakOf` (proc(5), clear_refs). */
+export function resetPeak(pids: readonly number[]): void {
+  for (const pid of pids) writeFileSync(`/proc/${pid}/clear_refs`, '5');
+}
+
+/** The largest resident memory of each process since `resetPeak`, together, in bytes. */
+export function peakOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + kibibytes(read(`/proc/${pid}/status`), 'VmHWM') * 1024, 0);
 }
 
 function kibibytes(text: string, name: string): number {

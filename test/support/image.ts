@@ -124,7 +124,8 @@ export function busyboxImage(recipe: Partial<ImageRecipe> = {}): TestImage {
 
 const crashing = new Set(['wget', 'nslookup', 'busybox']);
 
-function busyboxLayer(): TestEntry[] {
+/** The one layer of `busyboxImage`. */
+export function busyboxLayer(): TestEntry[] {
   const applets = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n').filter((applet) => !crashing.has(applet));
   const directories: TestEntry[] = ['bin', 'dev', 'etc', 'home', 'proc', 'root', 'run', 'sys', 'usr', 'var'].map((path) => ({ path, type: 'directory' }));
   return [

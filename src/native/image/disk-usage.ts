@@ -11,7 +11,7 @@ import type { ImageRecord } from './image-records.ts';
 export async function diskUsage(deps: ImageDeps): Promise<DiskUsageResponse> {
   const [images, layers] = [deps.records.all(), deps.layers.all()];
   const containers = deps.containerUsages();
-  const partialDownloads = [...deps.partialDownloads()];
+  const partialDownloads = deps.layers.partials.all().map(({ digest, bytes }) => ({ digest, bytes: BigInt(bytes) }));
   return {
     images: images.map((image) => imageUsage(image, { images, layers, containers: deps.usedBy(image.id).length })),
     layers: layers.map((layer) => layerUsage(layer, images)),

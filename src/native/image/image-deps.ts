@@ -8,7 +8,7 @@ import type { Patience } from '../../part/registry/pace.ts';
 import type { Platform } from '../../part/registry/platform.ts';
 import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Store } from '../../part/store/store.ts';
-import type { ContainerUsage, PartialDownload } from '../../gen/admin.ts';
+import type { ContainerUsage } from '../../gen/admin.ts';
 import type { FilesystemUsage } from '../../gen/cri.ts';
 import type { TrustFiles } from './check-policy.ts';
 import type { Holds } from './holds.ts';
@@ -45,8 +45,6 @@ export interface ImageDeps {
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
   /** The containers' writable layers, one by one. */
   readonly containerUsages: () => ContainerUsage[];
-  /** Downloads that can be resumed. */
-  readonly partialDownloads: () => readonly PartialDownload[];
   readonly holds: Holds;
   /** Images that a container is being made from or will mount, by the container's id. */
   readonly heldImages: Map<string, Set<string>>;

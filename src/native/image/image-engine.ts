@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import type { ImageEngine } from '../../engine/engine.ts';
-import type { ContainerUsage, PartialDownload } from '../../gen/admin.ts';
+import type { ContainerUsage } from '../../gen/admin.ts';
 import type { FilesystemUsage } from '../../gen/cri.ts';
 import { ContentStore } from '../../part/content/content-store.ts';
 import { LayerStore } from '../../part/layer/layer-store.ts';
@@ -37,7 +37,7 @@ import { SharedWork } from './shared-work.ts';
 import { tagImage, untagImage } from './tag-image.ts';
 
 export interface ImageEngineOptions {
-  /** The daemon's root directory; `layers`, `outlines`, `staging` and `content` below it are this engine's. */
+  /** The daemon's root directory; `layers`, `outlines`, `staging`, `partial` and `content` below it are this engine's. */
   readonly root: string;
   readonly store: Store;
   readonly log: Logger;
@@ -46,8 +46,6 @@ export interface ImageEngineOptions {
   readonly containerFilesystems: () => Promise<FilesystemUsage[]>;
   /** The containers' writable layers for `gantry df`; by default none. */
   readonly containerUsages?: () => ContainerUsage[];
-  /** Interrupted downloads that can be resumed; by default none. */
-  readonly partialDownloads?: () => readonly PartialDownload[];
   /** What administrators say about registries, read at every pull; by default nothing. */
   readonly registryFiles?: RegistryFiles;
   /** Whose images are taken, read at every pull; by default everybody's. */
@@ -79,6 +77,7 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
     clearTimeout(sweep);
     sweep = setTimeout(() => {
       sweepUnneeded(deps).catch((error: unknown) => deps.log.warn('sweeping unneeded layers failed', { error: String(error) }));
+      if (deps.layers.partials.all().length > 0) sweepLater(); // they are kept longer
     }, keepForRetryMs).unref();
   };
   return {
@@ -110,7 +109,10 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
     fsInfo: async () => await fsInfo(deps),
     pulls: async () => deps.inFlight.snapshots(),
     diskUsage: async () => await diskUsage(deps),
-    recover: async () => await recoverImages(deps),
+    async recover() {
+      await recoverImages(deps);
+      if (deps.layers.partials.all().length > 0) sweepLater();
+    },
     async close() {
       clearTimeout(sweep);
       await pool.close();
@@ -140,7 +142,6 @@ function buildDeps(options: ImageEngineOptions, pool: UnpackPool): ImageDeps {
     usedBy: options.usedBy,
     containerFilesystems: options.containerFilesystems,
     containerUsages: options.containerUsages ?? (() => []),
-    partialDownloads: options.partialDownloads ?? (() => []),
     holds: new Holds(),
     heldImages: new Map(),
     pulls: new SharedWork(),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -239,6 +239,36 @@ test('a pull that nobody waits for any more is undone', { skip }, async (t) => {
   bench.assertNothingLeft();
 });
 
+/** Lets a daemon of its own pull and kills it a moment after `reached`; gives what a new start finds. */
+async function killedInPull(t: TestContext, registry: FaultyRegistry, reached: Promise<void>): Promise<{ root: string; store: Store; engine: NativeImageEngine }> {
+  const { root, engine: idle } = await makeBench(t, registry);
+  await idle.close();
+  const program = `
+    import { createImageEngine } from '${import.meta.dirname}/image-engine.ts';
+    import { openStore } from '${import.meta.dirname}/../../part/store/store.ts';
+    import { silentLogger as log } from '${import.meta.dirname}/../../base/log.ts';
+    import { Stages } from '${import.meta.dirname}/../../base/stages.ts';
+    const root = ${JSON.stringify(root)};
+    const engine = createImageEngine({ root, store: openStore(root + '/gantry.db'), log, usedBy: () => [], containerFilesystems: async () => [], registryFiles: { hostRules: () => ({ schemes: ['http'] }) } });
+    await engine.pull({ image: { image: '${registry.host}/app:v1' } }, { id: 'x', signal: new AbortController().signal, stages: new Stages(), log });`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+  const exited = once(child, 'exit');
+  await reached;
+  await sleep(300);
+  child.kill('SIGKILL');
+  await exited;
+  assert.ok(readdirSync(join(root, 'staging')).length > 0, 'the kill came in the middle');
+
+  const store = openStore(join(root, 'gantry.db'));
+  const engine = createImageEngine({ root, store, log: silentLogger, usedBy: () => [], containerFilesystems: async () => [], registryFiles: { hostRules: () => ({ schemes: ['http'] }) } });
+  t.after(async () => {
+    await engine.close();
+    store.close();
+  });
+  await engine.recover();
+  return { root, store, engine };
+}
+
 test('a daemon killed in the middle of a pull leaves nothing after its next start', { skip, timeout: 60_000 }, async (t) => {
   const reached = Promise.withResolvers<void>();
   const registry = await misbehaving(t, hasUrl(bigLayer.digest, (_, response) => {
@@ -246,30 +276,34 @@ test('a daemon killed in the middle of a pull leaves nothing after its next star
     reached.resolve();
     return true;
   }));
-  const bench = await makeBench(t, registry);
-  await bench.engine.close();
-  const program = `
-    import { createImageEngine } from '${import.meta.dirname}/image-engine.ts';
-    import { openStore } from '${import.meta.dirname}/../../part/store/store.ts';
-    import { silentLogger as log } from '${import.meta.dirname}/../../base/log.ts';
-    import { Stages } from '${import.meta.dirname}/../../base/stages.ts';
-    const root = ${JSON.stringify(bench.root)};
-    const engine = createImageEngine({ root, store: openStore(root + '/gantry.db'), log, usedBy: () => [], containerFilesystems: async () => [], registryFiles: { hostRules: () => ({ schemes: ['http'] }) } });
-    await engine.pull({ image: { image: '${registry.host}/app:v1' } }, { id: 'x', signal: new AbortController().signal, stages: new Stages(), log });`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
-  const exited = once(child, 'exit');
-  await reached.promise;
-  await sleep(300);
-  child.kill('SIGKILL');
-  await exited;
-  assert.ok(readdirSync(join(bench.root, 'staging')).length > 0, 'the kill came in the middle');
 
-  const store = openStore(join(bench.root, 'gantry.db'));
-  t.after(() => store.close());
-  const again = createImageEngine({ root: bench.root, store, log: silentLogger, usedBy: () => [], containerFilesystems: async () => [] });
-  await again.recover();
+  const { root, store, engine } = await killedInPull(t, registry, reached.promise);
 
-  assert.deepEqual(['staging', 'layers', 'content'].map((name) => readdirSync(join(bench.root, name))), [[], [], []]);
+  assert.deepEqual(['staging', 'layers', 'content', 'partial'].map((name) => readdirSync(join(root, name))), [[], [], [], []]);
   assert.deepEqual(store.ledger.rows(), []);
-  assert.deepEqual(await again.list(undefined), []);
+  assert.deepEqual(await engine.list(undefined), []);
+});
+
+test('of a large layer, a daemon killed in the middle of a pull downloads only the rest', { skip, timeout: 60_000 }, async (t) => {
+  const large = makeImage({ layers: [[{ path: 'b', content: Buffer.alloc(12 << 20, incompressible) }]], compression: 'none' });
+  const blob = large.blobs[1]!;
+  const reached = Promise.withResolvers<void>();
+  const registry = await misbehaving(t, hasUrl(blob.digest, (request, response) => {
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? NaN);
+    if (start > 0) response.writeHead(206, { 'content-range': `bytes ${start}-${blob.bytes.length - 1}/${blob.bytes.length}` }).end(blob.bytes.subarray(start));
+    else response.writeHead(200, { 'content-length': blob.bytes.length }).write(blob.bytes.subarray(0, 9 << 20), () => reached.resolve());
+    return true;
+  }), { 'app:v1': large });
+
+  const { root, engine } = await killedInPull(t, registry, reached.promise);
+  mkdirSync(join(root, 'containers')); // as the daemon makes it
+  const [left] = (await engine.diskUsage()).partialDownloads;
+  await engine.pull(
+    { image: { image: `${registry.host}/app:v1`, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' }, auth: undefined, podConfig: undefined },
+    { id: 'test', signal: new AbortController().signal, stages: new Stages(), log: silentLogger },
+  );
+
+  assert.ok(left!.digest === blob.digest && left!.bytes >= BigInt(8 << 20), String(left?.bytes));
+  assert.deepEqual(registry.requests.filter(({ url }) => url.includes(blob.digest)).map(({ range }) => range), [undefined, `bytes=${left!.bytes}-`]);
+  assert.deepEqual(readdirSync(join(root, 'partial')), []);
 });

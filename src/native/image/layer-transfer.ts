@@ -21,6 +21,12 @@ export class LayerTransfer {
     return this.#received;
   }
 
+  /** So many bytes are here from an earlier pull; the rest comes now. */
+  beginsAt(bytes: number): void {
+    this.#received = bytes;
+    this.#rate ??= new TransferRate(performance.now());
+  }
+
   /** A host sends, from now on: the first, or the next when the download broke off. */
   opened(host: string): void {
     this.#host = host;

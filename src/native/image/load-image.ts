@@ -59,7 +59,7 @@ async function storeImage(deps: ImageDeps, { spool, image, blobs }: { spool: Arc
   try {
     await inLanes(missing, { lanes: deps.layersAtOnce, signal: ctx.signal }, async ({ diffId, file }, signal) => {
       const blob = blobs.get(file) ?? (await spool.digestOf(file, signal)); // it was here a moment ago, and has been removed since
-      await deps.layers.add({ blob, size: file.size, diffId }, () => spool.read(file), signal);
+      await deps.layers.add({ expected: { blob, size: file.size, diffId }, open: () => spool.read(file), signal });
     });
     const spec = { image: repoTags[0] ?? config.digest, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
     await recordNamedImage(deps, { repoTags, repoDigests, pulledAs: undefined, spec, documents, config });

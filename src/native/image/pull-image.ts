@@ -30,6 +30,7 @@ export interface PullRequest {
 export async function pullImage(deps: ImageDeps, request: PullRequest, ctx: CallContext): Promise<string> {
   const text = request.image.image;
   parseReference(text); // a malformed name is told before any file is read
+  if (deps.records.find(text) === undefined) deps.layers.prepare(); // of an image that is here most pulls bring nothing
   let candidates: ImageReference[] = [];
   try {
     const view = await readRegistryView(deps.registryFiles);

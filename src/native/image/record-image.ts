@@ -40,7 +40,7 @@ export async function recordImage(deps: ImageDeps, pulled: PulledImage): Promise
 /** The same for an image that may have several names, or none. */
 export async function recordNamedImage(deps: Pick<ImageDeps, 'content' | 'store' | 'records'>, image: NamedImage): Promise<Digest> {
   const id = image.config.digest;
-  for (const { digest, bytes } of image.documents) await deps.content.put(digest, bytes);
+  await Promise.all(image.documents.map(({ digest, bytes }) => deps.content.put(digest, bytes)));
   deps.store.transaction(() => {
     for (const tag of image.repoTags) takeTag(deps, tag, id);
     const called = image.pulledAs;

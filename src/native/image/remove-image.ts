@@ -33,12 +33,13 @@ export async function removeUnneeded(deps: ImageDeps, diffIds: Iterable<Digest>)
   }
 }
 
-/** Removes layers and documents that neither an image nor a pull in flight needs. */
+/** Removes layers and documents that neither an image nor a pull in flight needs, and downloads that nobody came back for. */
 export async function sweepUnneeded(deps: ImageDeps): Promise<void> {
   for (const { diffId } of deps.layers.all()) {
     // Asked anew for each: pulls go on while directories are removed.
     if (!isNeeded(deps, diffId)) await deps.layers.remove(diffId);
   }
+  deps.layers.partials.sweep();
   await deps.content.keepOnly((hex) => isNeeded(deps, `sha256:${hex}` as Digest));
 }
 

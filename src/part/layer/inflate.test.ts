@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { detectCompression, inflate } from './inflate.ts';
@@ -80,4 +80,19 @@ test('no piece of zstd data goes beyond a frame, however the bytes arrive', () =
     assert.equal(at, all.length);
     assert.deepEqual([...ends].filter((end) => !cuts.has(end)), [], `in steps of ${step}`);
   }
+});
+
+test('buffers that were consumed are freed at once, whatever the sizes in which they were filled', async () => {
+  const large = Buffer.concat([content, content, content]);
+  const buffers = new Set<ArrayBufferLike>();
+  const hash = createHash('sha256');
+
+  await inflate(inSteps(gzipSync(large), 100_000), (bytes) => {
+    buffers.add(bytes.buffer);
+    hash.update(bytes);
+  });
+
+  assert.equal(hash.digest('hex'), createHash('sha256').update(large).digest('hex'));
+  assert.ok(buffers.size > 10);
+  assert.equal([...buffers].filter(({ byteLength }) => byteLength > 0).length, 1, 'only the last one is left');
 });

@@ -19,8 +19,8 @@ export function detectCompression(head: Buffer): Compression {
 
 /**
  * Inflates what `source` yields and hands it on in order: gzip (also of several members), zstd (also of several frames) or
- * nothing at all. Zlib works in libuv's pool while `consume` runs here. A piece that `source` yielded is free for reuse
- * when it is asked for the next one. Damaged data: failed-precondition.
+ * nothing at all. Zlib works in libuv's pool while `consume` runs here, which must not keep the bytes. A piece that `source`
+ * yielded is free for reuse when it is asked for the next one. Damaged data: failed-precondition.
  */
 export async function inflate(source: AsyncIterable<Buffer>, consume: (bytes: Buffer) => void): Promise<void> {
   const pieces = source[Symbol.asyncIterator]();
@@ -37,11 +37,22 @@ export async function inflate(source: AsyncIterable<Buffer>, consume: (bytes: Bu
   const cutter = compression === 'zstd' ? new ZstdFrameCutter() : undefined;
   const feeding = feed(all, cutter, decoder);
   try {
-    for await (const piece of decoder) consume(piece as Buffer);
+    for await (const piece of decoder as AsyncIterable<Buffer>) {
+      consume(piece);
+      if (endsItsBuffer(piece)) piece.buffer.transfer(0);
+    }
   } catch (error) {
     throw isDecoderError(error) ? failure('failed-precondition', { act: 'inflate layer', why: `the ${compression} data is damaged: ${messageOf(error)}`, cause: error }) : error;
   }
   await feeding;
+}
+
+/**
+ * The decoder fills one buffer after the other, in one or more pieces. Who has consumed the last piece of one can free it at once; left to the
+ * garbage collector, which doesn't see the size of buffers, hundreds of megabytes of them would pile up.
+ */
+function endsItsBuffer(piece: Buffer): piece is Buffer<ArrayBuffer> {
+  return piece.buffer instanceof ArrayBuffer && piece.buffer.byteLength === pieceBytes && piece.byteOffset + piece.byteLength === pieceBytes;
 }
 
 async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

@@ -8,9 +8,11 @@ import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync } fro
 import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
-import { failure } from '../../base/errors.ts';
+import { failure, isKind } from '../../base/errors.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
 import { removeLargeTree } from '../../host/remove-large-tree.ts';
+import { PartialBlobs } from './partial-blobs.ts';
+import type { PartialBlob } from './partial-blobs.ts';
 import { rebuildTar } from './rebuild-tar.ts';
 import { SyncGroup } from './sync-group.ts';
 import type { UnpackPool } from './unpack-pool.ts';
@@ -53,6 +55,21 @@ export interface LayerStoreDeps {
   readonly limits: UnpackLimits;
 }
 
+/** A layer to be had. */
+export interface LayerRequest {
+  readonly expected: ExpectedLayer;
+  /** Gives the blob's bytes from byte `from` on. */
+  readonly open: (signal: AbortSignal, from: number) => AsyncIterable<Uint8Array>;
+  readonly signal: AbortSignal;
+  /** The bytes come from afar: what has come is kept when their way breaks. Otherwise `from` is always 0. */
+  readonly resumes?: boolean;
+  /** Called when the layer is unpacked; it is synced when what this returns has settled, so that layers can share a sync. */
+  readonly unpacked?: () => Promise<void>;
+}
+
+/** How one try to unpack ended. `refused`: by what was in the bytes, not by how they came. */
+type Attempt = { readonly usage: UnpackResult } | { readonly usage?: undefined; readonly error: unknown; readonly refused: boolean };
+
 const ledgerKind = 'layer-directory';
 
 /** In the ledger of a removal; a layer being made is found by the row's number. */
@@ -61,6 +78,8 @@ interface Debt {
 }
 
 export class LayerStore {
+  /** Downloads that were interrupted. */
+  readonly partials: PartialBlobs;
   readonly #layers: string;
   readonly #staging: string;
   readonly #outlines: string;
@@ -70,6 +89,7 @@ export class LayerStore {
   readonly #synced: SyncGroup;
 
   constructor(deps: LayerStoreDeps) {
+    this.partials = new PartialBlobs(deps.root);
     this.#layers = join(deps.root, 'layers');
     this.#staging = join(deps.root, 'staging');
     this.#outlines = join(deps.root, 'outlines');
@@ -97,6 +117,11 @@ export class LayerStore {
     return this.#journal.records.all();
   }
 
+  /** Somebody is about to ask for layers: makes ready what takes a while to start. Best effort, and cheap when it is ready. */
+  prepare(): void {
+    this.#pool.warm().catch(() => {}); // it is told when a layer comes
+  }
+
   /** The absolute directory of a stored layer; not-found when it isn't stored. */
   directoryOf(diffId: Digest): string {
     const record = this.get(diffId);
@@ -114,17 +139,19 @@ export class LayerStore {
 
   /**
    * Downloads, unpacks, checks and stores a layer; durable when it resolves. Already stored: nothing is done. When it throws, nothing
-   * is left behind. Two calls at once for the same layer both work and one result is kept; who wants to share the download
-   * joins the calls. Errors: those of UnpackPool.unpack.
+   * is left behind but the partial download, where the fault was not in its bytes: the next call begins with that. Two calls at once
+   * for the same layer both work and one result is kept; who wants to share the download joins the calls. Errors: those of UnpackPool.unpack.
    */
-  async add(expected: ExpectedLayer, open: (signal: AbortSignal) => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<LayerRecord> {
+  async add(request: LayerRequest): Promise<LayerRecord> {
+    const { expected, unpacked } = request;
     const stored = this.get(expected.diffId);
     if (stored !== undefined) return stored;
     if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
     try {
-      const usage = await this.#unpack(nameOf(seq), { expected, open, signal });
+      const usage = await this.#resume(nameOf(seq), request);
       renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq)));
+      await unpacked?.();
       await this.#synced.wait();
       return await this.#record(seq, expected, usage);
     } catch (error) {
@@ -154,17 +181,49 @@ export class LayerStore {
     }
   }
 
+  /** Unpacks into staging, beginning with what an earlier download left of the blob. If that is refused it may be the fault: once more without. */
+  async #resume(name: string, request: LayerRequest): Promise<UnpackResult> {
+    const partial = request.resumes === true ? this.partials.claim(request.expected) : undefined;
+    const isResumed = partial !== undefined && partial.length > 0;
+    let attempt = await this.#unpack(name, request, partial);
+    if (isResumed && attempt.usage === undefined && attempt.refused && !isKind(attempt.error, 'resource-exhausted')) {
+      partial.clear();
+      attempt = await this.#unpack(name, request, partial);
+    }
+    if (attempt.usage === undefined && !attempt.refused) partial?.keep();
+    else partial?.discard();
+    if (attempt.usage === undefined) throw attempt.error;
+    return attempt.usage;
+  }
+
   /** Unpacks into staging; the outline is counted in what the layer takes. */
-  async #unpack(name: string, { expected, open, signal }: { expected: ExpectedLayer; open: (signal: AbortSignal) => AsyncIterable<Uint8Array>; signal: AbortSignal }): Promise<UnpackResult> {
+  async #unpack(name: string, { expected, open, signal }: LayerRequest, partial: PartialBlob | undefined): Promise<Attempt> {
+    const from = partial?.length ?? 0;
+    let broke: unknown;
+    const download = async function* (workSignal: AbortSignal): AsyncGenerator<Uint8Array> {
+      if (partial !== undefined) yield* partial.read(from);
+      try {
+        yield* open(workSignal, from);
+      } catch (error) {
+        broke ??= error;
+        throw error;
+      }
+    };
     const directory = join(this.#staging, name);
-    mkdirSync(directory, { mode: 0o700 });
-    const outline = openSync(join(this.#outlines, name), 'w', 0o600);
+    let outline: number | undefined;
     try {
-      const usage = await this.#pool.unpack({ directory, outline, expected, limits: this.#limits, open, signal });
+      await removeLargeTree(directory); // of the attempt before
+      mkdirSync(directory, { mode: 0o700 });
+      outline = openSync(join(this.#outlines, name), 'w', 0o600);
+      const recording = partial === undefined ? {} : { recording: { fd: partial.fd, from } };
+      const usage = await this.#pool.unpack({ directory, outline, expected, limits: this.#limits, open: download, signal, ...recording });
       const { size, blksize } = fstatSync(outline);
-      return { ...usage, bytes: usage.bytes + Math.ceil(size / blksize) * blksize, inodes: usage.inodes + 1 };
+      return { usage: { ...usage, bytes: usage.bytes + Math.ceil(size / blksize) * blksize, inodes: usage.inodes + 1 } };
+    } catch (error) {
+      const isOurs = isKind(error, 'internal') || isKind(error, 'cancelled');
+      return { error, refused: error !== broke && !signal.aborted && !isOurs };
     } finally {
-      closeSync(outline);
+      if (outline !== undefined) closeSync(outline);
     }
   }
 

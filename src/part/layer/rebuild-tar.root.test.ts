@@ -31,9 +31,10 @@ function makeStore(t: TestContext): { store: LayerStore; root: string; journal: 
 /** Stores a tar that arrives in pieces of `step` bytes. */
 async function add(store: LayerStore, tar: Buffer, step = 60_000): Promise<Digest> {
   const diffId = parseDigest(digestOf(tar));
-  await store.add({ blob: diffId, size: tar.length, diffId }, async function* () {
+  const open = async function* (): AsyncGenerator<Buffer> {
     for (let at = 0; at < tar.length; at += step) yield tar.subarray(at, at + step);
-  }, new AbortController().signal);
+  };
+  await store.add({ expected: { blob: diffId, size: tar.length, diffId }, open, signal: new AbortController().signal });
   return diffId;
 }
 

@@ -306,3 +306,24 @@ test('workers are few, and gone when there is nothing to do', { skip }, async (t
 
   assert.equal(small.size, 0);
 });
+
+test('a worker that was started ahead takes the first layer, and there is one whoever asks how often', { skip }, async (t) => {
+  const small = new UnpackPool();
+  t.after(() => small.close());
+  const root = join(directory, 'ahead');
+  mkdirSync(root);
+  const tar = tarOf([{ path: 'a' }]);
+
+  await small.warm();
+  await small.warm();
+  const ahead = small.size;
+  await small.unpack({
+    directory: root, outline, limits: defaultUnpackLimits, signal: new AbortController().signal,
+    expected: { blob: parseDigest(digestOf(tar)), size: tar.length, diffId: parseDigest(digestOf(tar)) },
+    async *open() {
+      yield tar;
+    },
+  });
+
+  assert.deepEqual([ahead, small.size], [1, 1]);
+});

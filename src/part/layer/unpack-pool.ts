@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { failure, messageOf } from '../../base/errors.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
-import type { ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
+import type { BlobRecording, ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
 
 const workerFile = new URL(`./unpack-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
@@ -23,6 +23,8 @@ export interface UnpackRequest {
   readonly outline: number;
   readonly expected: ExpectedLayer;
   readonly limits: UnpackLimits;
+  /** The download is kept here as well; when that fails the file is emptied and the unpacking goes on. */
+  readonly recording?: BlobRecording;
   /** Starts the download; called when a worker is free. */
   readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
@@ -55,6 +57,11 @@ export class UnpackPool {
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
     await this.#takeTurn(request.signal);
     return await this.#withWorker((worker) => worker.unpack(request));
+  }
+
+  /** Starts a worker ahead of the first layer, which takes longer than to unpack a small one; where one lives already nothing is done. */
+  async warm(): Promise<void> {
+    if (this.size === 0 && !this.#closed) this.#rest(await UnpackWorker.start());
   }
 
   /** Writes the filesystem of `fd` to disk, on a worker. It does not wait for its turn: syncs are short and others wait for them. */
@@ -92,7 +99,7 @@ export class UnpackPool {
   async #withWorker<T>(work: (worker: UnpackWorker) => Promise<T>): Promise<T> {
     let worker: UnpackWorker | undefined;
     try {
-      worker = this.#idle.pop() ?? (await UnpackWorker.start());
+      worker = this.#takeIdle() ?? (await UnpackWorker.start());
       const result = await work(worker);
       this.#rest(worker);
       return result;
@@ -103,6 +110,12 @@ export class UnpackPool {
       this.#busy--;
       this.#waiting.shift()?.();
     }
+  }
+
+  #takeIdle(): UnpackWorker | undefined {
+    let worker = this.#idle.pop();
+    while (worker?.hasEnded === true) worker = this.#idle.pop();
+    return worker;
   }
 
   #rest(worker: UnpackWorker): void {
@@ -119,6 +132,8 @@ class UnpackWorker {
   readonly #thread: Worker;
   /** The thread keeps the working directory that the process has now, whatever becomes of the process's. */
   readonly #workingDirectory = process.cwd();
+  /** It failed while it rested. */
+  hasEnded = false;
   #free: ArrayBuffer[] = [];
   #wakePump: (() => void) | undefined;
   #settle: { resolve: (message: FromWorker) => void; reject: (error: unknown) => void } | undefined;
@@ -134,7 +149,10 @@ class UnpackWorker {
     this.#thread.unref();
     this.#thread.on('message', (message: FromWorker) => this.#receive(message));
     this.#thread.on('error', (cause) => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: `the unpack worker failed: ${messageOf(cause)}`, cause })));
-    this.#thread.on('exit', () => this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker ended' })));
+    this.#thread.on('exit', () => {
+      this.hasEnded = true;
+      this.#settle?.reject(failure('internal', { act: 'unpack layer', why: 'the unpack worker ended' }));
+    });
   }
 
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
@@ -142,7 +160,7 @@ class UnpackWorker {
     const signal = AbortSignal.any([request.signal, stop.signal]);
     signal.addEventListener('abort', () => this.#wakePump?.(), { once: true });
     this.#free = Array.from({ length: chunksAhead }, () => new ArrayBuffer(chunkBytes));
-    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits });
+    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits, ...(request.recording === undefined ? {} : { recording: request.recording }) });
     try {
       // Whichever fails first is the cause: the download, or the worker that found the bytes wanting.
       const [message] = await Promise.all([done, this.#pump(request.open(signal), signal)]);

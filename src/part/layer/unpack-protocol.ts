@@ -12,6 +12,12 @@ export interface ExpectedLayer {
   readonly diffId: Digest;
 }
 
+/** Where the worker keeps what it is given of a blob beyond the first `from` bytes, which are there already. */
+export interface BlobRecording {
+  readonly fd: number;
+  readonly from: number;
+}
+
 export interface UnpackResult {
   /** On disk, counted in filesystem blocks. */
   readonly bytes: number;
@@ -22,7 +28,7 @@ export interface UnpackResult {
 
 export type ToWorker =
   /** `directory` is relative to the process's working directory: see unpack-worker.ts. `outline` is a descriptor: threads share them. */
-  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits }
+  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits; readonly recording?: BlobRecording }
   /** The next bytes of the blob. The buffer is given away, and comes back as `buffer`. */
   | { readonly type: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly type: 'end' }

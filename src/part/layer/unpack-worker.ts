@@ -8,6 +8,7 @@ import type { Hash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
 import { failure, GantryError, kindOf, messageOf } from '../../base/errors.ts';
 import { CLONE_FS, libc } from '../../host/libc.ts';
+import { BlobRecorder } from './blob-recorder.ts';
 import { inflate } from './inflate.ts';
 import { TarOutliner } from './tar-outline.ts';
 import { TarReader } from './tar-reader.ts';
@@ -53,7 +54,7 @@ async function unpack(job: Begin): Promise<UnpackResult> {
   const blob = new Measured('sha256');
   const content = new Measured('sha256');
 
-  await inflate(receiveBlob(blob), (bytes) => {
+  await inflate(receiveBlob(blob, new BlobRecorder(job.recording)), (bytes) => {
     content.update(bytes);
     checkInflation(job.limits, content.length, blob.length);
     outliner.beginPiece(bytes);
@@ -86,11 +87,13 @@ class Measured {
 }
 
 /** The blob's bytes as they arrive; each buffer goes back to the main thread once it is used up. */
-async function* receiveBlob(measured: Measured): AsyncGenerator<Buffer> {
+async function* receiveBlob(measured: Measured, recorder: BlobRecorder): AsyncGenerator<Buffer> {
   for (let message = await receive(); message.type === 'chunk'; message = await receive()) {
     const bytes = Buffer.from(message.buffer, 0, message.length);
+    const recorded = recorder.record(bytes, measured.length);
     measured.update(bytes);
     yield bytes;
+    await recorded;
     port.postMessage({ type: 'buffer', buffer: message.buffer } satisfies FromWorker, [message.buffer]);
   }
 }

@@ -25,13 +25,13 @@ export interface BlobSource {
 }
 
 /**
- * Yields exactly `blob.size` bytes. A broken or stalled connection is resumed where it stopped, a few times. The
+ * Yields the bytes of a blob from byte `from` on, `blob.size` of them in all. A broken or stalled connection is resumed where it stopped, a few times. The
  * digest is the consumer's to check, as the bytes pass.
  */
-export async function* downloadBlob(source: BlobSource, blob: Descriptor, signal: AbortSignal): AsyncGenerator<Buffer> {
-  let received = 0;
+export async function* downloadBlob(source: BlobSource, blob: Descriptor, signal: AbortSignal, from = 0): AsyncGenerator<Buffer> {
+  let received = from;
   let failures = 0;
-  let failedAt = 0;
+  let failedAt = from;
   while (received < blob.size) {
     try {
       for await (const chunk of readFrom(source, blob, received, signal)) {

@@ -1,5 +1,6 @@
 /** One conversation with a registry that misbehaves, or that wants to be convinced. */
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { makeImage } from '../../../test/support/image.ts';
@@ -212,4 +213,23 @@ test('credentials that the token service refuses end the pull in plain words', a
 
   await assert.rejects(pull(t, await challenge(`${tokenService.url}/token`), { auth: login }), fails('failed-precondition', /get registry token from .* refuses access \(401\), the given credentials were sent/));
   await assert.rejects(pull(t, await challenge('gopher://x'), { auth: login }), fails('failed-precondition', /names the token service "gopher:\/\/x", which is not a web address/));
+});
+
+test('a registry that refuses a range, or sends another than it was asked for, sends the blob from its start', async (t) => {
+  for (const answer of [416, 206]) {
+    const registry = await misbehaving(t, (request, response) => {
+      if (request.headers.range === undefined) return false;
+      response.writeHead(answer, { 'content-range': answer === 416 ? `bytes */${lastLayer.bytes.length}` : 'bytes 1-2/3' }).end('xx');
+      return true;
+    });
+    const rule = { schemes: ['http'] as const };
+    const session = new RegistrySession({ endpoint: { host: registry.host, address: registry.host, repository: 'app', rule }, credentials: credentialsFor(registry.host, undefined), hostRules: () => rule });
+    t.after(() => session.close());
+    const manifest = parseManifest(image.top.bytes, image.top.mediaType, 'app:v1');
+    const blob = manifest.kind === 'manifest' ? manifest.layers.at(-1)! : assert.fail('want a manifest');
+
+    const rest = Buffer.concat(await Readable.from(downloadBlob(session, blob, never, 10)).toArray());
+
+    assert.deepEqual(rest, lastLayer.bytes.subarray(10), String(answer));
+  }
 });

@@ -99,26 +99,26 @@ export class RegistrySession {
   }
 
   /**
-   * Opens a blob from byte `offset` on. A registry that doesn't do ranges sends it from the start: the answer tells where the bytes
-   * begin. Nothing is verified here.
+   * Opens a blob from byte `offset` on. A registry that doesn't do ranges, or refuses or mistakes this one, sends it from the start: the
+   * answer tells where the bytes begin. Nothing is verified here.
    */
   async openBlob(blob: Descriptor, offset: number, signal: AbortSignal): Promise<OpenBlob> {
-    const headers: OutgoingHttpHeaders = offset > 0 ? { range: `bytes=${offset}-` } : {};
-    const body = await this.#get({ path: `blobs/${blob.digest}`, headers, act: 'get blob', object: blob.digest, signal });
-    if (body.statusCode !== 206) return { body, offset: 0, host: this.host };
-    const start = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '')?.[1];
-    if (Number(start) !== offset) {
+    const ask = { path: `blobs/${blob.digest}`, act: 'get blob', object: blob.digest, signal };
+    if (offset > 0) {
+      const body = await this.#get({ ...ask, headers: { range: `bytes=${offset}-` }, mayRefuseRange: true });
+      if (body.statusCode === 200) return { body, offset: 0, host: this.host };
+      const start = /^bytes (\d+)-/.exec(body.headers['content-range'] ?? '')?.[1];
+      if (body.statusCode === 206 && Number(start) === offset) return { body, offset, host: this.host };
       body.destroy();
-      throw failure('unavailable', { act: 'resume blob', object: blob.digest, why: `${this.host} was asked for bytes from ${offset} and sent others` });
     }
-    return { body, offset, host: this.host };
+    return { body: await this.#get({ ...ask, headers: {} }), offset: 0, host: this.host };
   }
 
-  /** A 200 or 206 answer; authenticates when the registry asks for it. */
-  async #get(ask: { path: string; headers: OutgoingHttpHeaders; act: string; object: string; signal: AbortSignal }): Promise<IncomingMessage> {
+  /** A 200 or 206 answer, or a 416 where that is expected; authenticates when the registry asks for it. */
+  async #get(ask: { path: string; headers: OutgoingHttpHeaders; act: string; object: string; signal: AbortSignal; mayRefuseRange?: boolean }): Promise<IncomingMessage> {
     const url = await this.#urlOf(ask.path, ask.signal);
     const response = this.#waitsWhenLimited ? await this.#patiently(url, ask) : await this.#authorized(url, ask);
-    if (response.statusCode === 200 || response.statusCode === 206) return response;
+    if (response.statusCode === 200 || response.statusCode === 206 || (ask.mayRefuseRange === true && response.statusCode === 416)) return response;
     const credentials = this.#credentials.kind === 'anonymous' ? 'no credentials for it were given' : 'with the given credentials';
     throw await answerFailure(response, { act: ask.act, object: ask.object, host: this.host, patience: this.patience, credentials });
   }
