@@ -283,7 +283,7 @@ test('an interrupted download ends the worker before it throws, and the pool goe
 });
 
 test('workers are few, and gone when there is nothing to do', { skip }, async (t) => {
-  const small = new UnpackPool({ maxWorkers: 2, idleMs: 30 });
+  const small = new UnpackPool({ maxWorkers: 2, idleMs: 30, lastIdleMs: 200 });
   t.after(() => small.close());
   const tar = tarOf([{ path: 'a', content: 'x' }]);
   const expected = { blob: parseDigest(digestOf(tar)), size: tar.length, diffId: parseDigest(digestOf(tar)) };
@@ -302,6 +302,8 @@ test('workers are few, and gone when there is nothing to do', { skip }, async (t
     assert.ok(existsSync(join(root, 'a')));
   }));
   assert.ok(most <= 2, `${most} workers`);
+  for (let i = 0; i < 100 && small.size > 1; i++) await sleep(5);
+  assert.equal(small.size, 1, 'one stays a while longer');
   for (let i = 0; i < 100 && small.size > 0; i++) await sleep(20);
 
   assert.equal(small.size, 0);

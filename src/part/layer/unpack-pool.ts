@@ -33,15 +33,21 @@ export interface UnpackRequest {
 export class UnpackPool {
   readonly #maxWorkers: number;
   readonly #idleMs: number;
+  readonly #lastIdleMs: number;
   readonly #idle: UnpackWorker[] = [];
   readonly #waiting: (() => void)[] = [];
   #busy = 0;
   #reaper: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(options: { maxWorkers?: number; idleMs?: number } = {}) {
+  /**
+   * `idleMs`: how long workers rest before they end; the last one rests for `lastIdleMs`, because pods bring several pulls, and to start a
+   * worker takes longer than to unpack a small layer.
+   */
+  constructor(options: { maxWorkers?: number; idleMs?: number; lastIdleMs?: number } = {}) {
     this.#maxWorkers = options.maxWorkers ?? 12;
     this.#idleMs = options.idleMs ?? 5_000;
+    this.#lastIdleMs = options.lastIdleMs ?? 60_000;
   }
 
   /** Threads alive now. */
@@ -123,8 +129,14 @@ export class UnpackPool {
     this.#idle.push(worker);
     clearTimeout(this.#reaper);
     this.#reaper = setTimeout(() => {
-      for (const idle of this.#idle.splice(0)) void idle.terminate();
+      this.#endAllBut(1);
+      this.#reaper = setTimeout(() => this.#endAllBut(0), this.#lastIdleMs).unref();
     }, this.#idleMs).unref();
+  }
+
+  /** Of the resting workers. */
+  #endAllBut(kept: number): void {
+    for (const worker of this.#idle.splice(kept)) void worker.terminate();
   }
 }
 
