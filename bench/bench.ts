@@ -11,7 +11,8 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { removePods } from '../test/support/daemon.ts';
-import { beginOwnRun } from '../test/support/own-run.ts';
+import { inOwnRun } from './in-own-run.ts';
+import { progress } from './progress.ts';
 import { fillWithContainers, idleCost, listContainers, memoryPerPod, podLife, type PodTimes } from './driver.ts';
 import { makeFloor, type Floor, type FloorTimes } from './floor.ts';
 import { startBenchImages, type BenchImages } from './images.ts';
@@ -51,10 +52,6 @@ function readOptions(): Options {
 }
 
 /** Progress goes to standard error: the table alone is the output. */
-function progress(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
 /** Rounds of one pod life each, in turns; the first ones warm caches and do not count. */
 async function measurePods({ subjects, floor, images, rounds }: { subjects: readonly Subject[]; floor: Floor; images: BenchImages; rounds: number }) {
   const pods = new Map<string, PodTimes[]>(subjects.map(({ name }) => [name, []]));
@@ -126,18 +123,4 @@ async function bench(options: Options, undo: AsyncDisposableStack): Promise<void
 }
 
 const options = readOptions();
-if (process.getuid?.() !== 0) throw new Error('the benchmark starts pods: run it as root');
-const own = await beginOwnRun();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    progress('interrupted: cleaning up');
-    void own.sweep().finally(() => process.exit(130));
-  });
-}
-try {
-  await using undo = new AsyncDisposableStack();
-  await bench(options, undo);
-} finally {
-  for (const thing of await own.leftBehind()) progress(`left behind: ${thing}`);
-  await own.sweep();
-}
+await inOwnRun((undo) => bench(options, undo));

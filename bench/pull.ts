@@ -18,9 +18,10 @@ import { ImageSpec } from '../src/gen/cri.ts';
 import { run } from '../src/host/spawn.ts';
 import { message } from '../test/support/cri-messages.ts';
 import { busyboxLayer } from '../test/support/image.ts';
-import { beginOwnRun } from '../test/support/own-run.ts';
 import { startRegistry } from '../test/support/registry.ts';
 import type { Registry } from '../test/support/registry.ts';
+import { inOwnRun } from './in-own-run.ts';
+import { progress } from './progress.ts';
 import { startContainerd, versionOf } from './peer-containerd.ts';
 import { cpuMsOf, peakOf, resetPeak } from './proc.ts';
 import { entriesOfUsr, makeImageBody, pushRoundImage } from './pull-images.ts';
@@ -81,10 +82,6 @@ function readOptions(): Options {
 }
 
 /** Progress goes to standard error: the table alone is the output. */
-function progress(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
-
 /** Writes everything to disk and forgets what was cached; false where the machine does not allow that. */
 async function dropCaches(): Promise<boolean> {
   await run('/usr/bin/sync', [], { deadlineMs: 120_000 });
@@ -189,18 +186,4 @@ async function bench(options: Options, undo: AsyncDisposableStack): Promise<void
 }
 
 const options = readOptions();
-if (process.getuid?.() !== 0) throw new Error('the benchmark unpacks images: run it as root');
-const own = await beginOwnRun();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    progress('interrupted: cleaning up');
-    void own.sweep().finally(() => process.exit(130));
-  });
-}
-try {
-  await using undo = new AsyncDisposableStack();
-  await bench(options, undo);
-} finally {
-  for (const thing of await own.leftBehind()) progress(`left behind: ${thing}`);
-  await own.sweep();
-}
+await inOwnRun((undo) => bench(options, undo));

@@ -15,6 +15,7 @@ import type { GrpcServer } from '../grpc/server.ts';
 import { criClient } from './cri-client.fake.ts';
 import { criServices } from './cri-services.ts';
 import { fakeEngine, noSessions } from './engine.fake.ts';
+import { http2Frame } from '../grpc/http2-frame.fake.ts';
 
 async function served(t: TestContext, engine = fakeEngine().engine): Promise<{ socketPath: string; server: GrpcServer }> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'accepted-connection-'));
@@ -36,16 +37,7 @@ async function answers(t: TestContext, socketPath: string, options = {}): Promis
 
 const emptyMessage = Buffer.alloc(5); // what gRPC puts in front of a message: not compressed, no bytes
 
-function frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
-
-const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))]);
+const preface = Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), http2Frame(4, 0, 0, Buffer.alloc(0))]);
 
 test('a grpc client that names the socket path as authority is answered', async (t) => {
   const { socketPath } = await served(t);
@@ -83,10 +75,10 @@ test('so is one that spells the name out and splits the block over CONTINUATION 
   t.after(() => socket.destroy());
 
   socket.write(preface);
-  socket.write(frame(1, 0, 1, block.subarray(0, 60)));
-  socket.write(frame(9, 0, 1, block.subarray(60, 61)));
-  socket.write(frame(9, 4, 1, block.subarray(61)));
-  socket.write(frame(0, 1, 1, emptyMessage));
+  socket.write(http2Frame(1, 0, 1, block.subarray(0, 60)));
+  socket.write(http2Frame(9, 0, 1, block.subarray(60, 61)));
+  socket.write(http2Frame(9, 4, 1, block.subarray(61)));
+  socket.write(http2Frame(0, 1, 1, emptyMessage));
 
   let heard = '';
   for await (const chunk of socket) {
@@ -102,8 +94,8 @@ test('a connection that sends headers without end is cut off, the others are not
   socket.on('error', () => {});
   const closed = new Promise((resolve) => socket.on('close', resolve));
 
-  socket.write(Buffer.concat([preface, frame(1, 0, 1, Buffer.alloc(16_384))]));
-  for (let sent = 0; sent <= maxHeaderBlockBytes; sent += 16_384) socket.write(frame(9, 0, 1, Buffer.alloc(16_384)));
+  socket.write(Buffer.concat([preface, http2Frame(1, 0, 1, Buffer.alloc(16_384))]));
+  for (let sent = 0; sent <= maxHeaderBlockBytes; sent += 16_384) socket.write(http2Frame(9, 0, 1, Buffer.alloc(16_384)));
   socket.resume();
 
   await closed;
@@ -115,7 +107,7 @@ test('connections that talk nonsense, break off or hang up at once leave the ser
   const openFiles = async (): Promise<number> => (await fs.readdir('/proc/self/fd')).length;
   await answers(t, socketPath);
   const before = await openFiles();
-  const brokenHeaders = Buffer.concat([preface, frame(1, 4, 1, Buffer.from([0x41, 0xff, 0xff, 0xff, 0xff, 0xff]))]);
+  const brokenHeaders = Buffer.concat([preface, http2Frame(1, 4, 1, Buffer.from([0x41, 0xff, 0xff, 0xff, 0xff, 0xff]))]);
 
   await Promise.all(Array.from({ length: 150 }, (_, i) => new Promise<void>((resolve) => {
     const socket = net.connect(socketPath, () => {
