@@ -14,6 +14,8 @@ import { gateLine, runGates } from './gates.ts';
 import { filesOf, runFiles, type Counts, type TierName } from './test-files.ts';
 
 const deadlineMs = 25 * 60_000;
+/** Files share nothing but the machine, and wait for programs most of the time. */
+const filesAtOnce = 2;
 /** A second OCI runtime is tried when the first one's tests took no longer than this. */
 const cheapMs = 8 * 60_000;
 
@@ -46,7 +48,7 @@ async function tier(name: TierName, signal: AbortSignal, title: string = name): 
   const files = filesOf(name);
   const reason = name === 'unit' ? undefined : whyNot(name);
   print(`--- ${title}: ${files.length} files`);
-  if (reason === undefined) return add(await runFiles({ files, concurrency: name === 'unit' ? 2 : 1, signal, print }));
+  if (reason === undefined) return add(await runFiles({ files, concurrency: filesAtOnce, signal, print }));
   print(`skipped: ${reason}`);
   add({ passed: 0, failed: 0, skipped: files.length });
 }
