@@ -54,17 +54,21 @@ const c_flock = c.func('int flock(int, int)');
 const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
 const c_statfs = c.func('int statfs(const char*, void*)');
 const c_lseek = c.func('long lseek(int, long, int)');
+const c_quotactl = c.func('int quotactl(unsigned int, const char*, unsigned int, void*)');
 const c_copyFileRange = c.func('long copy_file_range(int, void*, int, void*, size_t, unsigned int)');
 // glibc has no wrappers for these before 2.36, so they go through syscall(2) as well.
 const c_openTree = c.func('long syscall(long, int, const char*, unsigned int)');
 const c_mountSetattr = c.func('long syscall(long, int, const char*, unsigned int, const void*, size_t)');
 const c_moveMount = c.func('long syscall(long, int, const char*, int, const char*, unsigned int)');
 
+const c_quotactlFd = c.func('long syscall(long, unsigned int, unsigned int, unsigned int, void*)');
+
 // The same numbers on every architecture (they came after the tables were unified).
 const SYS_open_tree = 428;
 const SYS_move_mount = 429;
 const SYS_openat2 = 437;
 const SYS_mount_setattr = 442;
+const SYS_quotactl_fd = 443;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_EMPTY_PATH = 0x1000;
 const OPEN_TREE_CLONE = 1;
@@ -105,7 +109,10 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
+export const RESOLVE_NO_SYMLINKS = 0x04;
+export const RESOLVE_BENEATH = 0x08;
 export const RESOLVE_IN_ROOT = 0x10;
 export const RESOLVE_CACHED = 0x20;
 
@@ -129,6 +136,14 @@ function unixAddress(path: string): Buffer {
   bytes.copy(address, 2);
   if (path.startsWith('@')) address[2] = 0; // systemd's notation for an abstract address
   return address.subarray(0, 2 + bytes.length + (path.startsWith('@') ? 0 : 1));
+}
+
+function openHow(flags: number, mode: number, resolve: number): Buffer {
+  const how = Buffer.alloc(24);
+  how.writeBigUInt64LE(BigInt(flags), 0);
+  how.writeBigUInt64LE(BigInt(mode), 8);
+  how.writeBigUInt64LE(BigInt(resolve), 16);
+  return how;
 }
 
 export const libc = {
@@ -249,12 +264,19 @@ export const libc = {
   },
   /** openat2(2): opens `path` (bytes where it may not be UTF-8) under `dirfd` with RESOLVE_ flags; returns the descriptor (close-on-exec when asked in flags). */
   openat2(dirfd: number, path: string | Buffer, flags: number, mode: number, resolve: number): number {
-    const how = Buffer.alloc(24);
-    how.writeBigUInt64LE(BigInt(flags), 0);
-    how.writeBigUInt64LE(BigInt(mode), 8);
-    how.writeBigUInt64LE(BigInt(resolve), 16);
-    const given = typeof path === 'string' ? path : Buffer.concat([path, Buffer.alloc(1)]); // as C wants it
-    return check(Number(c_openat2(SYS_openat2, dirfd, given, how, how.length)), 'openat2', path.toString());
+    const how = openHow(flags, mode, resolve);
+    return check(Number(c_openat2(SYS_openat2, dirfd, pathArgument(path), how, how.length)), 'openat2', path.toString());
+  },
+  /** openat2(2) without making anything, on a thread of libuv's pool: for names that containers chose. */
+  async openat2Aside(dirfd: number, path: BytePath, flags: number, resolve: number): Promise<number> {
+    const how = openHow(flags, 0, resolve);
+    return await new Promise((opened, failed) => {
+      c_openat2.async(SYS_openat2, dirfd, pathArgument(path), how, how.length, (error: Error | null, result: number | bigint) => {
+        if (error !== null) failed(error);
+        else if (Number(result) < 0) failed(new SyscallError('openat2', koffi.errno(), path.toString()));
+        else opened(Number(result));
+      });
+    });
   },
   /** open_tree(2): a copy of the mount at `path`, without those below it and not attached anywhere; it goes with its descriptor. */
   cloneMount(path: string): number {
@@ -278,6 +300,14 @@ export const libc = {
   /** copy_file_range(2) from position to position, which it moves: shares the blocks where the filesystem can. Returns how many bytes; 0 at the end. */
   copyFileRange(from: number, to: number, length: number): number {
     return check(Number(c_copyFileRange(from, null, to, null, length, 0)), 'copy_file_range');
+  },
+  /** quotactl_fd(2) of the filesystem that holds `fd`: since Linux 5.14. */
+  quotactlFd(fd: number, command: number, id: number, argument: Buffer): void {
+    check(Number(c_quotactlFd(SYS_quotactl_fd, fd, command, id, argument)), 'quotactl_fd');
+  },
+  /** quotactl(2) of the filesystem on a block device. */
+  quotactl(device: string, command: number, id: number, argument: Buffer): void {
+    check(c_quotactl(command, device, id, argument), 'quotactl', device);
   },
   /** The magic number of the filesystem that holds a path (statfs f_type). */
   filesystemType(path: string): number {

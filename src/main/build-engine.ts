@@ -14,6 +14,7 @@ import { SingleFlight } from '../base/single-flight.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
 import { PathResolver } from '../host/path-resolver.ts';
+import { probeProjectQuotas, ProjectQuotas } from '../host/project-quota.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
 import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
@@ -107,7 +108,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   logCutLimits();
   const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
-  const usage = new UsageMeter();
+  const probedProjects = probeProjectQuotas(join(config.root, 'containers'));
+  const projects = probedProjects instanceof ProjectQuotas ? probedProjects : undefined;
+  const usage = new UsageMeter({ projects });
   const cdi = new CdiDevices({ folders: () => current.cdi.dirs, log });
   const hooks = new HookFolders({ folders: () => current.hooks.dirs, log });
   const paths = new PathResolver();
@@ -132,7 +135,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, snapshotters, exitWatch, usage, paths, cdi, hooks, apparmor, selinux,
+    ...oci, log, images, snapshotters, exitWatch, usage, projects, paths, cdi, hooks, apparmor, selinux,
     blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
@@ -175,13 +178,14 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, snapshotters, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      node: createNodeEngine({ handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
       streams,
     },
     async close() {
       clearInterval(debts);
       await streams.close();
       exitWatch.close();
+      usage.close();
       cni.close();
       await paths.close();
       await images.close();

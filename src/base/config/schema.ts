@@ -22,7 +22,7 @@ export const schema = table('', {
     default: '/var/lib/gantry',
     flag: '--root',
     applies: 'restart',
-    about: 'Where images, containers and the database are kept. It survives a reboot and belongs to one daemon. See `snapshotter` for the filesystem that it should be on.',
+    about: 'Where images, containers and the database are kept. It survives a reboot and belongs to one daemon. See `snapshotter` for the filesystem that it should be on. Where that counts projects (XFS and ext4 with the mount option `prjquota`, ext4 made with the features `quota` and `project`), what containers write is not measured by walking.',
   }),
   state: setting({
     kind: ownFolder,

@@ -9,7 +9,7 @@ import { Client, credentials, status } from '@grpc/grpc-js';
 import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { LogFields, Logger } from '../../base/log.ts';
 import type { Engine, ImageEngine } from '../../engine/engine.ts';
-import { AdminService, LayerPhase } from '../../gen/admin.ts';
+import { AdminService, LayerPhase, MeasuredBy } from '../../gen/admin.ts';
 import type { DiskUsageResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
 import { serveGrpc } from '../grpc/server.ts';
 import type { GrpcServer } from '../grpc/server.ts';
@@ -108,7 +108,7 @@ test('disk usage is what the engine says', async (t) => {
     images: [{ id: 'sha256:i', repoTags: ['web:1'], repoDigests: [], totalBytes: 3n, exclusiveBytes: 1n, sharedBytes: 2n, layers: 2, containers: 1 }],
     layers: [{ diffId: 'sha256:l', bytes: 2n, inodes: 1n, imageIds: ['sha256:i'] }],
     partialDownloads: [{ digest: 'sha256:p', bytes: 9n }],
-    containers: [{ id: 'c', name: 'main', pod: 'default/web', bytes: 4n, inodes: 2n, measuredAt: 8n }],
+    containers: [{ id: 'c', name: 'main', pod: 'default/web', bytes: 4n, inodes: 2n, measuredAt: 8n, measuredBy: MeasuredBy.MEASURED_BY_FILESYSTEM }],
     filesystems: [{ mountpoint: '/', imageBytes: 3n, containerBytes: 4n, partialBytes: 9n, sizeBytes: 100n, availableBytes: 50n }],
   };
   const { diskUsage } = await served(t, { diskUsage: async () => usage });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { DiskUsageResponse } from '../../gen/admin.ts';
+import { MeasuredBy } from '../../gen/admin.ts';
 import { dfTables } from './df-sections.ts';
 
 const now = Date.parse('2026-01-10T00:00:00Z');
@@ -39,15 +40,19 @@ test('shared layers, leftovers and partial downloads have tables of their own', 
   ]);
 });
 
-test('a container says when it was measured, and that it was not yet', () => {
+test('a container says when it was measured and by whom, that there may be more, and that it was not yet', () => {
   const measuredAt = BigInt(now - 30_000) * 1_000_000n;
   const containers = [
-    { id: 'c'.repeat(64), name: 'new', pod: 'default/web', bytes: 0n, inodes: 0n, measuredAt: 0n },
-    { id: 'd'.repeat(64), name: 'old', pod: 'default/web', bytes: 4096n, inodes: 5n, measuredAt },
+    { id: 'c'.repeat(64), name: 'new', pod: 'default/web', bytes: 0n, inodes: 0n, measuredAt: 0n, measuredBy: MeasuredBy.MEASURED_BY_WALK },
+    { id: 'd'.repeat(64), name: 'old', pod: 'default/web', bytes: 4096n, inodes: 5n, measuredAt, measuredBy: MeasuredBy.MEASURED_BY_WALK },
+    { id: 'e'.repeat(64), name: 'vast', pod: 'default/web', bytes: 9000n, inodes: 7n, measuredAt, measuredBy: MeasuredBy.MEASURED_BY_PART_OF_WALK },
+    { id: 'f'.repeat(64), name: 'db', pod: 'default/web', bytes: 8000n, inodes: 6n, measuredAt, measuredBy: MeasuredBy.MEASURED_BY_FILESYSTEM },
   ];
 
   assert.deepEqual(dfTables({ ...nothing, containers }, now, false)[0], [
     'CONTAINER ID   NAME  POD          SIZE    INODES  MEASURED',
+    'eeeeeeeeeeeee  vast  default/web  ≥ 9 kB  ≥ 7     30s ago',
+    'fffffffffffff  db    default/web  8 kB    6       by the filesystem',
     'ddddddddddddd  old   default/web  4.1 kB  5       30s ago',
     'ccccccccccccc  new   default/web  -       -       not yet',
   ]);

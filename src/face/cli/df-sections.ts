@@ -1,4 +1,5 @@
 /** `gantry df`: the daemon's figures as tables. Data in, lines out. */
+import { MeasuredBy } from '../../gen/admin.ts';
 import type { ContainerUsage, DiskUsageResponse, ImageUsage, LayerUsage } from '../../gen/admin.ts';
 import { humanAge, humanSize, shortId } from './human.ts';
 import { tableLines, type Cell } from './table.ts';
@@ -42,8 +43,15 @@ function layerCells({ diffId, bytes }: LayerUsage): string[] {
   return [shortId(diffId), humanSize(bytes)];
 }
 
-function containerRow({ id, name, pod, bytes, inodes, measuredAt }: ContainerUsage, nowMs: number): (string | Cell)[] {
+function containerRow(container: ContainerUsage, nowMs: number): (string | Cell)[] {
+  const { id, name, pod, bytes, inodes, measuredAt, measuredBy } = container;
   if (measuredAt === 0n) return [shortId(id), name, pod, '-', '-', { text: 'not yet', tone: 'dim' }];
+  const atLeast = measuredBy === MeasuredBy.MEASURED_BY_PART_OF_WALK ? '≥ ' : '';
+  return [shortId(id), name, pod, `${atLeast}${humanSize(bytes)}`, `${atLeast}${inodes}`, whenMeasured(container, nowMs)];
+}
+
+function whenMeasured({ measuredAt, measuredBy }: ContainerUsage, nowMs: number): string {
+  if (measuredBy === MeasuredBy.MEASURED_BY_FILESYSTEM) return 'by the filesystem';
   const age = humanAge(measuredAt, nowMs);
-  return [shortId(id), name, pod, humanSize(bytes), inodes.toString(), age === 'now' ? age : `${age} ago`];
+  return age === 'now' ? age : `${age} ago`;
 }

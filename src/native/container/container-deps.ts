@@ -5,6 +5,7 @@ import type { SingleFlight } from '../../base/single-flight.ts';
 import type { AppArmor } from '../../part/lsm/apparmor.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { PathResolver } from '../../host/path-resolver.ts';
+import type { ProjectQuotas } from '../../host/project-quota.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import type { Effects } from '../../part/store/effects.ts';
@@ -70,6 +71,8 @@ export interface ContainerDeps {
   readonly locks: KeyedLock;
   readonly exits: ExitSignals;
   readonly usage: UsageMeter;
+  /** Those of the filesystem that writable layers lie on; undefined where it counts none. */
+  readonly projects: ProjectQuotas | undefined;
   /** Containers that a stop or removal has sent SIGKILL: exit code 137 is then no sign of an out-of-memory kill. */
   readonly killedByUs: Set<string>;
 }

@@ -4,6 +4,7 @@
 import type { ContainerConfig, ContainerUser, LinuxContainerResources, Signal } from '../../gen/cri.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import type { CopiedUsage, SnapshotDriver } from '../../part/snapshot/snapshotter.ts';
+import type { LayerProject } from './usage-meter.ts';
 
 /** How a container ended. */
 export interface ContainerExit {
@@ -27,6 +28,8 @@ export interface ContainerRecord {
   readonly snapshotter?: SnapshotDriver;
   /** What of its writable layer came with the image. */
   readonly copied?: CopiedUsage;
+  /** Its writable directory as a project of the filesystem; absent where that counts none, and for copied roots. */
+  readonly project?: LayerProject;
   /** The ids of the images that it mounts as volumes, by their place in config.mounts; absent where it mounts none. */
   readonly imageVolumes?: Readonly<Record<number, string>>;
   readonly handler: string;

@@ -167,6 +167,7 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { ro
     layers: image.layers,
     snapshotter: made.root.driver,
     ...(made.root.copied === undefined ? {} : { copied: made.root.copied }),
+    ...(made.root.project === undefined ? {} : { project: made.root.project }),
     ...(Object.keys(made.volumes.images).length === 0 ? {} : { imageVolumes: made.volumes.images }),
     handler: pod.handler,
     user: containerUser(made.built.identity),

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { messageOf } from '../../base/errors.ts';
 import { letRootPass } from '../../host/files.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import type { CopiedUsage, SnapshotDriver, Snapshotter, TreeContent } from '../../part/snapshot/snapshotter.ts';
@@ -7,6 +8,7 @@ import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { fileLabel, ownersOf } from './pod-place.ts';
 import type { PodPlace } from './pod-place.ts';
+import type { LayerProject } from './usage-meter.ts';
 
 /**
  * The mode of both directories: what an image marks setuid must not be within reach of the node's users (CVE-2021-41103), who can
@@ -20,6 +22,7 @@ export interface MadeRoot {
   readonly driver: SnapshotDriver;
   /** What of its writable layer came with the image. */
   readonly copied: CopiedUsage | undefined;
+  readonly project: LayerProject | undefined;
 }
 
 /** Makes the bundle and the writable layer, and mounts the container's root of the image's layers. */
@@ -31,12 +34,35 @@ export async function prepareRootfs(deps: ContainerDeps, container: ContainerInT
     mkdirSync(paths.bundle, { recursive: true, mode: privateMode });
     letRootPass(paths.bundle, pod.idMappings);
   });
-  await deps.effects.make({ owner: id, kind: 'writable-layer', data: { path: paths.writable } }, () => {
+  const projectId = await deps.effects.make({ owner: id, kind: 'writable-layer', data: { path: paths.writable } }, () => {
     mkdirSync(paths.writable, { recursive: true, mode: privateMode });
+    return snapshotter.driver === 'overlay' ? projectFor(deps, id, paths.writable) : undefined;
   });
   const copied = await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () =>
     snapshotter.prepareRoot({ writableDir: paths.writable, mountpoint: paths.rootfs, ...treeContent(deps, container, image.layers) }, signal));
-  return { driver: snapshotter.driver, copied };
+  return { driver: snapshotter.driver, copied, project: projectId === undefined ? undefined : asMade(deps, projectId, pod) };
+}
+
+/**
+ * All that is made in the directory later belongs to the project, which goes with its last file. A container is made without one all the
+ * same, and walked. In copied roots what the image has, and images that are volumes, would count.
+ */
+function projectFor({ projects, log }: ContainerDeps, container: string, writable: string): number | undefined {
+  try {
+    return projects?.assign(writable);
+  } catch (error) {
+    log.warn('the filesystem does not count what this container writes: it is measured', { container, error: messageOf(error) });
+    return undefined;
+  }
+}
+
+/** With what overlayfs has in it before anybody writes. */
+function asMade({ projects }: ContainerDeps, id: number, pod: PodPlace): LayerProject | undefined {
+  try {
+    return { id, own: projects!.count(id), escapable: pod.idMappings === undefined };
+  } catch {
+    return undefined;
+  }
 }
 
 /** A pod that was made while roots were copied has no layers with mapped owners, which overlay would need for its containers. */

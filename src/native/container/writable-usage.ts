@@ -18,7 +18,7 @@ export function usageOfChanges(deps: UsageDeps, record: ContainerRecord): Usage 
   const { copied } = record;
   const usage = usageOnDisk(deps, record);
   if (usage === undefined || copied === undefined) return usage;
-  return { at: usage.at, bytes: atLeastNone(usage.bytes - copied.bytes), inodes: atLeastNone(usage.inodes - copied.inodes) };
+  return { ...usage, bytes: atLeastNone(usage.bytes - copied.bytes), inodes: atLeastNone(usage.inodes - copied.inodes) };
 }
 
 /** All writable layers together as the disk has them, as far as they were measured. */
@@ -28,9 +28,13 @@ export function writableLayersUsage(deps: UsageDeps, records: readonly Container
   return { timestamp: BigInt(Date.now()) * 1_000_000n, fsId: { mountpoint: deps.roots.root }, usedBytes: { value: sum('bytes') }, inodesUsed: { value: sum('inodes') } };
 }
 
-/** What its writable layer takes, as last measured; undefined before the first time. Asking has an old figure measured anew. */
-export function usageOnDisk({ roots, usage }: UsageDeps, { id, snapshotter = 'overlay' }: ContainerRecord): Usage | undefined {
-  return usage.usage(id, changesDir(snapshotter, containerPaths(roots, id).writable));
+/**
+ * What its writable layer takes with the volumes that its image declares: counted, or as last measured; undefined before the first time.
+ * Asking has an old figure measured anew.
+ */
+export function usageOnDisk({ roots, usage }: UsageDeps, { id, snapshotter = 'overlay', project }: ContainerRecord): Usage | undefined {
+  const { writable, declaredVolumes } = containerPaths(roots, id);
+  return usage.usage(id, { directories: [changesDir(snapshotter, writable), declaredVolumes], project });
 }
 
 function atLeastNone(figure: bigint): bigint {

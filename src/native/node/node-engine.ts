@@ -4,6 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
+import type { ProjectProbe } from '../../host/project-quota.ts';
 import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
 import type { Cni, CniStatus } from '../../part/cni/network.ts';
 import type { HookFolders } from '../../part/hooks/hook-folders.ts';
@@ -19,6 +20,8 @@ export interface NodeDeps {
   readonly probes: ProbeCache;
   readonly userNamespaces: { readonly offeredBy: (runtime: OciRuntime) => Promise<boolean> };
   readonly snapshotters: Snapshotters;
+  /** What the filesystem of the writable layers was found to count. */
+  readonly projects: ProjectProbe;
   readonly cni: Cni;
   readonly cdi: CdiDevices;
   readonly hooks: HookFolders;
@@ -85,9 +88,17 @@ async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonl
     runtimes: JSON.stringify(Object.fromEntries(handlers)),
     host: JSON.stringify({ cgroups: deps.hostFacts.cgroupMode, goesWithout: describeShortcomings(deps.hostFacts) }),
     snapshotter: JSON.stringify({ driver: deps.snapshotters.inUse.driver, fallback: deps.snapshotters.fallback }),
+    writableLayers: JSON.stringify(usageSource(deps)),
     cdi: JSON.stringify(await reported(deps.cdi)),
     hooks: JSON.stringify(await reported(deps.hooks)),
   };
+}
+
+/** Where the figures of containers' writable layers come from, for those that are made now. */
+function usageSource({ projects, snapshotters }: NodeDeps): object {
+  if ('shortcoming' in projects) return { usage: 'measured in the background', why: projects.shortcoming };
+  if (snapshotters.inUse.driver === 'copy') return { usage: 'measured in the background', why: 'roots are copies of images, which would count' };
+  return { usage: 'counted by the filesystem' };
 }
 
 /** A folder that does not answer is news of the status, no failure of it. */

@@ -10,7 +10,8 @@ export const df: Command = {
   usage: 'gantry df [flags]',
   details: [
     'EXCLUSIVE is what no other image has: so much is freed when the image is removed. An unused layer is left of a pull that failed,',
-    'and kept a while for its retry. Sizes of containers are measured in the background; asking again measures old ones anew.',
+    'and kept a while for its retry. Sizes of containers are counted by the filesystem where it has project quotas, else measured in the',
+    'background: asking again measures old ones anew, and of what has too many files "≥" says what was found in the time.',
   ].join('\n'),
   flags: [outputFlag],
   operands: [],
