@@ -11,7 +11,7 @@ import { message } from '../support/cri-messages.ts';
 import { assertFails, startWorkload, type Workload, type WorkloadPod } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
-const skip = hasSelinux() ? false : 'this kernel has no SELinux (node test/vm/run.ts --selinux test/node/selinux.test.ts has one)';
+const skip = hasSelinux() ? false : 'this kernel has no SELinux (npm run vm -- --selinux boots one that has)';
 
 const processLabel = /^system_u:system_r:container_t:(s0:c\d+,c\d+)$/;
 
