@@ -33,9 +33,10 @@ function makeStore(limits: Partial<UnpackLimits> = {}): LayerStore {
 
 async function add(store: LayerStore, tar: Buffer): Promise<Digest> {
   const diffId = parseDigest(digestOf(tar));
-  await store.add({ blob: diffId, size: tar.length, diffId }, async function* () {
+  const open = async function* (): AsyncGenerator<Buffer> {
     for (let at = 0; at < tar.length; at += 60_000) yield tar.subarray(at, at + 60_000);
-  }, new AbortController().signal);
+  };
+  await store.add({ expected: { blob: diffId, size: tar.length, diffId }, open, signal: new AbortController().signal });
   return diffId;
 }
 
