@@ -261,8 +261,10 @@ test('bad archives are refused in plain words, and nothing is left of them', { s
   const index = (content: unknown): Buffer => oci(replacing('index.json', { content: JSON.stringify(content) }));
   const other = `sha256:${'0'.repeat(64)}`;
   const rows: [archive: Buffer, why: RegExp, kind?: string][] = [
-    [Buffer.alloc(0), /it has neither oci-layout with index.json nor manifest.json: it is no image archive/],
+    [Buffer.alloc(0), /read image archive: it is empty$/],
+    [Buffer.alloc(1024), /it has neither oci-layout with index.json nor manifest.json: it is no image archive/],
     [tarOf([{ path: 'etc/passwd', content: 'x' }]), /it is no image archive/],
+    [tarOf([{ path: 'manifest.json', pax: { 'GNU.sparse.size': '9', 'GNU.sparse.numblocks': '0' } }]), /entry "manifest\.json": it is stored with holes: write the archive without --sparse/],
     [Buffer.alloc(2000, 'x'), /this is no tar archive, or it is damaged/],
     [gzipSync(docker((entries) => entries)).subarray(0, 200), /its gzip data is damaged/],
     [docker((entries) => entries).subarray(0, 5000), /cut short/],
@@ -429,7 +431,7 @@ test('names come and go; the image goes with the last', { skip }, async (t) => {
   await assert.rejects(engine.tag('absent', 'x'), { kind: 'not-found', message: /^tag image absent: it is not on this node/ });
   await assert.rejects(engine.tag('app:1', `x@${one.id}`), { kind: 'invalid-argument', message: /a digest is what an image has/ });
   await assert.rejects(engine.tag('app:1', 'No Name'), { kind: 'invalid-argument' });
-  await assert.rejects(engine.untag('absent'), { kind: 'not-found', message: /^untag image absent: it is not on this node/ });
+  await assert.rejects(engine.untag('absent'), { kind: 'not-found', message: /^remove image absent: it is not on this node/ });
 
   users = ['c1'];
   assert.deepEqual(await engine.untag('app:stable'), { id: one.id, removed: false, names: ['docker.io/library/app:stable', `docker.io/library/app@${one.top.digest}`] });
