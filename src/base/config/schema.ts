@@ -57,7 +57,7 @@ export const schema = table('', {
     default: usualSignaturePolicy,
     flag: '--signature-policy',
     applies: 'restart',
-    about: 'Whose images are taken, in the `policy.json` format of Podman, Skopeo and CRI-O. Without a file at the default place every image is; a file at another place must be there. A change counts from the next pull on, and a file that cannot be understood stops all pulls.',
+    about: 'Whose images are taken, in the `policy.json` format of Podman, Skopeo and CRI-O. Without a file at the default place every image is; a file at another place must be there. A change counts from the next pull or `image load` on, and a file that cannot be understood stops both.',
   }),
 
   log: table('What the daemon says about itself, on standard error.', {

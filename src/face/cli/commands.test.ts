@@ -45,6 +45,20 @@ test('without a daemon the message says how to start it', async () => {
   });
 });
 
+test('image ls and image inspect say what images and inspect say', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  fake.addImage('localhost:5000/demo/busybox:1');
+  const gantry = async (...words: string[]) => await runCommand(fake.socket, words);
+
+  for (const flags of [[], ['-q'], ['--no-trunc'], ['-o', 'json']]) assert.deepEqual(await gantry('image', 'ls', ...flags), await gantry('images', ...flags), flags.join(' '));
+  const inspected = await gantry('image', 'inspect', 'localhost:5000/demo/busybox:1');
+  assert.deepEqual(inspected, await gantry('inspect', 'localhost:5000/demo/busybox:1'));
+  assert.equal((JSON.parse(inspected.out) as { kind: string }).kind, 'image');
+  assert.deepEqual(await gantry('image', 'inspect', 'shop/web'), { code: 1, out: '', err: 'gantry image inspect: inspect image shop/web: nothing on this node has this name or id\n' });
+  assert.equal((await gantry('image', 'ls', 'busybox')).err, 'gantry image ls: one word too many: "busybox", see gantry image ls --help\n');
+});
+
 test('lists are tables, ids or CRI messages in JSON', async (t) => {
   const fake = await fakeRuntime(t);
   await populate(fake);
