@@ -17,28 +17,29 @@ import { PathResolver } from '../host/path-resolver.ts';
 import { probeProjectQuotas, ProjectQuotas } from '../host/project-quota.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
-import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
+import { containerUndoOrder, containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
 import { containerUsages } from '../native/container/container-usages.ts';
 import { usesImage } from '../native/container/container-record.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
 import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
-import { recoverContainers, undoUnfinishedContainers } from '../native/container/recover-containers.ts';
+import { containerArrears, recoverContainers } from '../native/container/recover-containers.ts';
 import { UsageMeter } from '../native/container/usage-meter.ts';
 import { writableLayersUsage } from '../native/container/writable-usage.ts';
 import { createImageEngine } from '../native/image/image-engine.ts';
 import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
 import { createNodeEngine } from '../native/node/node-engine.ts';
 import { logHandlers } from '../native/node/log-handlers.ts';
+import { Reconciler } from '../native/node/reconciler.ts';
 import type { PodDeps } from '../native/pod/pod-deps.ts';
-import { podUndos } from '../native/pod/pod-effects.ts';
+import { podUndoOrder, podUndos } from '../native/pod/pod-effects.ts';
 import { createPodEngine } from '../native/pod/pod-engine.ts';
 import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
 import { createStreamEngine } from '../native/pod/stream-engine.ts';
-import { collectNetworkGarbage, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
+import { collectNetworkGarbage, podArrears } from '../native/pod/recover-pods.ts';
 import { CdiDevices } from '../part/cdi/cdi-devices.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
@@ -56,6 +57,7 @@ import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import { chooseSnapshotter } from '../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { describeCutLimits } from '../part/spec/ulimits.ts';
+import { Debts } from '../part/store/debts.ts';
 import { Effects } from '../part/store/effects.ts';
 import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
@@ -65,9 +67,6 @@ import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
 import type { RunningEngine } from './serve.ts';
-
-/** How often what could not be undone is tried again. */
-const debtIntervalMs = 60_000;
 
 /** How long a start waits for what its predecessor left to be undone: no plugin or runtime that hangs keeps the node from being ready. */
 const startPatienceMs = 10_000;
@@ -96,6 +95,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
   const store = openStore(join(config.root, 'gantry.db'));
+  const debts = new Debts({ log });
   const podRecords = store.table<PodRecord>('pod');
   const containerRecords = store.table<ContainerRecord>('container');
   const handlerRecords = store.table<HandlerRecord>('handler');
@@ -144,7 +144,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     },
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
-    effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, runtimeStates, cgroups, exitWatch }) }),
+    effects: new Effects({ ledger: store.ledger, debts, order: containerUndoOrder, undos: containerUndos({ handlers, runtimeStates, cgroups, exitWatch }) }),
     creating: new SingleFlight(), making: new Creations(), starting: new SingleFlight(), removing: new SingleFlight(), locks: new KeyedLock(),
     exits: new ExitSignals(), killedByUs: new Set(),
   };
@@ -155,21 +155,18 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
     pausePath: config.runtime.pause,
     containers: new PodContainers(containerDeps),
-    effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, runtimeStates, cgroups, exitWatch }, id, effect) }) }),
+    debts,
+    effects: new Effects({ ledger: store.ledger, debts, order: podUndoOrder, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, runtimeStates, cgroups, exitWatch }, id, effect) }) }),
     isReady: ready,
     running: new SingleFlight(), making: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),
   };
 
   await images.recover();
   await recoverContainers(containerDeps);
-  const undoing = new SingleFlight<void>();
-  const undoUnfinished = (): Promise<void> => undoing.run('all', async () => {
-    await undoUnfinishedContainers(containerDeps);
-    await undoUnfinishedPods(podDeps);
-  });
-  await Promise.race([undoUnfinished(), sleep(startPatienceMs, undefined, { ref: false })]);
+  const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps)], debts });
+  await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
-  const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
+  reconciler.start();
   void logHandlers(probes, handlers, log);
 
   const streams = createStreamEngine(containerDeps, podDeps);
@@ -182,7 +179,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       streams,
     },
     async close() {
-      clearInterval(debts);
+      reconciler.close();
       await streams.close();
       exitWatch.close();
       usage.close();

@@ -8,7 +8,7 @@ import { conmonOf } from '../../part/oci/conmon.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import { releaseRoot, releaseView, removeWritableLayer } from '../../part/snapshot/snapshotter.ts';
-import type { Undo } from '../../part/store/effects.ts';
+import type { Undo, UndoOrder } from '../../part/store/effects.ts';
 
 export interface RuntimeEffect {
   readonly handler: string;
@@ -23,6 +23,13 @@ export interface RuntimeEffectDeps {
   readonly cgroups: Cgroups;
   readonly exitWatch: { forget(id: string): void };
 }
+
+/** Nothing is taken from under a process; its root holds its volumes up no more than these its root. */
+export const containerUndoOrder: UndoOrder = {
+  'image-volume': ['runtime'],
+  'rootfs': ['runtime'],
+  'writable-layer': ['runtime', 'rootfs'],
+};
 
 export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string, Undo>> {
   return {

@@ -9,6 +9,7 @@ import type { McsLevels } from '../../part/lsm/mcs-levels.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
+import type { Debts } from '../../part/store/debts.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { CallContext } from '../../engine/engine.ts';
@@ -22,6 +23,8 @@ export interface PodContainers {
   /** Kills every container of the pod that still lives, and ends those in the making, all at once. */
   killAllOf(podId: string): Promise<void>;
   removeAllOf(podId: string, ctx: CallContext): Promise<void>;
+  /** Whether any container of the pod has not ended. */
+  lives(podId: string): boolean;
   statusesOf(podId: string): ContainerStatus[];
   statsOf(podId: string): ContainerStats[];
 }
@@ -37,6 +40,7 @@ export interface PodDeps {
   readonly records: Table<PodRecord>;
   readonly effects: Effects;
   readonly snapshotters: Snapshotters;
+  readonly debts: Debts;
   readonly cni: Cni;
   readonly handlers: RuntimeHandlers;
   readonly hostFacts: HostFacts;

@@ -5,10 +5,20 @@ import { removeNamespaces } from '../../host/namespaces.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Attachment } from '../../part/cni/attachment.ts';
 import type { Cni } from '../../part/cni/network.ts';
-import type { Undo } from '../../part/store/effects.ts';
+import type { Undo, UndoOrder } from '../../part/store/effects.ts';
 import type { RuntimeEffect } from '../container/container-effects.ts';
 import { removePodCgroup } from './pod-cgroup.ts';
 import { removeShm } from './pod-files.ts';
+
+/** A plugin finds the pod's rules through its namespace; the rest goes whatever stays, but for the directory that holds it. */
+export const podUndoOrder: UndoOrder = {
+  'infra': [],
+  'cgroup': ['infra'],
+  'network': [],
+  'namespaces': ['network'],
+  'idmapped-layers': [],
+  'shm': [],
+};
 
 export function podUndos(deps: { cni: Cni; cgroups: Cgroups; removeFromRuntime(id: string, effect: RuntimeEffect): Promise<void> }): Readonly<Record<string, Undo>> {
   return {
