@@ -10,6 +10,7 @@ import type { Config } from '../base/config/schema.ts';
 import { withoutSecrets } from '../base/config/values.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
+import { ObjectIds } from '../base/object-id.ts';
 import { SingleFlight } from '../base/single-flight.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
@@ -31,6 +32,8 @@ import { createImageEngine } from '../native/image/image-engine.ts';
 import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
 import { createNodeEngine } from '../native/node/node-engine.ts';
 import { logHandlers } from '../native/node/log-handlers.ts';
+import { leakPlaces } from '../native/node/leak-places.ts';
+import { LeakSearch } from '../native/node/leak-search.ts';
 import { Reconciler } from '../native/node/reconciler.ts';
 import type { PodDeps } from '../native/pod/pod-deps.ts';
 import { podUndoOrder, podUndos } from '../native/pod/pod-effects.ts';
@@ -63,6 +66,7 @@ import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
+import { idKey } from './id-key.ts';
 import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
@@ -96,6 +100,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 
   const store = openStore(join(config.root, 'gantry.db'));
   const debts = new Debts({ log });
+  const ids = new ObjectIds(await idKey(join(config.root, 'id-key')));
   const podRecords = store.table<PodRecord>('pod');
   const containerRecords = store.table<ContainerRecord>('container');
   const handlerRecords = store.table<HandlerRecord>('handler');
@@ -135,7 +140,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, snapshotters, exitWatch, usage, projects, paths, cdi, hooks, apparmor, selinux,
+    ...oci, log, ids, images, snapshotters, exitWatch, usage, projects, paths, cdi, hooks, apparmor, selinux,
     blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
@@ -149,7 +154,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     exits: new ExitSignals(), killedByUs: new Set(),
   };
   const podDeps: PodDeps = {
-    ...oci, log, cni, apparmor, snapshotters,
+    ...oci, log, ids, cni, apparmor, snapshotters,
     records: podRecords,
     userNamespaces,
     selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
@@ -167,6 +172,15 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
   reconciler.start();
+  const leaks = new LeakSearch({
+    places: leakPlaces({
+      roots, exitDir, runtimeStates, handlers, cgroups, cni, ids,
+      cniDirs: { conf: config.cni.confDir, cache: join(config.root, 'cni') },
+      owners: () => new Set([...podRecords.all(), ...containerRecords.all()].map(({ id }) => id).concat(store.ledger.owners())),
+      layerNames: () => images.layerNames(),
+    }),
+    debts, log,
+  });
   void logHandlers(probes, handlers, log);
 
   const streams = createStreamEngine(containerDeps, podDeps);
@@ -175,7 +189,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      node: createNodeEngine({ leaks, handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
       streams,
     },
     async close() {

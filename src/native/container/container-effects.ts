@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
 import { removeTree } from '../../host/files.ts';
+import { checkUnmounted, removeUnmountedTree } from '../../host/mounts-below.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import { conmonOf } from '../../part/oci/conmon.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
@@ -33,8 +34,11 @@ export const containerUndoOrder: UndoOrder = {
 
 export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string, Undo>> {
   return {
-    'bundle': ({ path }: { path: string }) => removeTree(path),
-    'writable-layer': ({ path }: { path: string }) => removeWritableLayer(path),
+    'bundle': ({ path }: { path: string }) => removeUnmountedTree(path),
+    'writable-layer': async ({ path }: { path: string }) => {
+      await checkUnmounted(path);
+      await removeWritableLayer(path);
+    },
     'rootfs': ({ path }: { path: string }) => releaseRoot(path),
     'image-volume': ({ path }: { path: string }) => releaseView(path),
     'runtime': (effect: RuntimeEffect, id: string) => removeFromRuntime(deps, id, effect),

@@ -1,4 +1,3 @@
-import { messageOf } from '../../base/errors.ts';
 import { kernelMessages } from '../../host/kernel-log.ts';
 import { isOomVictim, wasOomKilled } from '../../part/oci/oom-killed.ts';
 import { unknownExitCode } from '../../part/oci/exit-watch.ts';

@@ -62,6 +62,8 @@ export interface ImageEngineOptions {
 export interface NativeImageEngine extends ImageEngine, ImageCatalog {
   /** To be called once, before any pull. */
   recover(): Promise<void>;
+  /** Names of the layer directories that are stored, in the making or being removed. */
+  layerNames(): ReadonlySet<string>;
   /** Ends the worker threads and timers. Pulls in flight fail and are undone at the next start. */
   close(): Promise<void>;
 }
@@ -113,6 +115,7 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
       await recoverImages(deps);
       if (deps.layers.partials.all().length > 0) sweepLater();
     },
+    layerNames: () => deps.layers.namesInUse(),
     async close() {
       clearTimeout(sweep);
       await pool.close();

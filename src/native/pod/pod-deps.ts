@@ -1,5 +1,6 @@
 /** The parts that the pod recipes are made of; main builds them. */
 import type { Logger } from '../../base/log.ts';
+import type { ObjectIds } from '../../base/object-id.ts';
 import type { SingleFlight } from '../../base/single-flight.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Cni } from '../../part/cni/network.ts';
@@ -38,6 +39,7 @@ export interface PodDeps {
   readonly log: Logger;
   readonly roots: { readonly root: string; readonly state: string };
   readonly records: Table<PodRecord>;
+  readonly ids: ObjectIds;
   readonly effects: Effects;
   readonly snapshotters: Snapshotters;
   readonly debts: Debts;

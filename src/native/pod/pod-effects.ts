@@ -1,6 +1,6 @@
 /** The undo of every lasting effect of a pod, by kind. Each may be repeated and takes a half-made effect for what it is. */
-import { removeTree } from '../../host/files.ts';
 import { unmountIdmapped } from '../../host/idmapped-mount.ts';
+import { removeUnmountedTree } from '../../host/mounts-below.ts';
 import { removeNamespaces } from '../../host/namespaces.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Attachment } from '../../part/cni/attachment.ts';
@@ -22,7 +22,7 @@ export const podUndoOrder: UndoOrder = {
 
 export function podUndos(deps: { cni: Cni; cgroups: Cgroups; removeFromRuntime(id: string, effect: RuntimeEffect): Promise<void> }): Readonly<Record<string, Undo>> {
   return {
-    'pod-directory': ({ path }: { path: string }) => removeTree(path),
+    'pod-directory': ({ path }: { path: string }) => removeUnmountedTree(path),
     'shm': removeShm,
     'namespaces': ({ directory }: { directory: string }) => removeNamespaces(directory),
     'idmapped-layers': ({ path }: { path: string }) => unmountIdmapped(path),

@@ -122,6 +122,12 @@ export class LayerStore {
     this.#pool.warm().catch(() => {}); // it is told when a layer comes
   }
 
+  /** Names of the directories that are stored layers, are becoming one, or are being removed. */
+  namesInUse(): Set<string> {
+    const announced = this.#journal.ledger.rows().filter(({ kind }) => kind === ledgerKind);
+    return new Set([...this.all().map(({ name }) => name), ...announced.map(({ seq, data }) => (data as Debt | null)?.name ?? nameOf(seq))]);
+  }
+
   /** The absolute directory of a stored layer; not-found when it isn't stored. */
   directoryOf(diffId: Digest): string {
     const record = this.get(diffId);
