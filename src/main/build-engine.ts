@@ -168,7 +168,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
 
   await images.recover();
   await recoverContainers(containerDeps);
-  const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps)], debts });
+  const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps), () => images.arrears(debts)], debts });
   await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
   reconciler.start();

@@ -30,7 +30,7 @@ export class Reconciler {
 
   /** Does that from now on, again and again. */
   start(): void {
-    this.#timer ??= setInterval(() => void this.run(), this.#deps.everyMs ?? 5000).unref();
+    this.#timer ??= setInterval(() => void this.run(), this.#deps.everyMs ?? 1000).unref();
   }
 
   /** No round begins after this. */

@@ -3,7 +3,7 @@ import type { Arrear } from '../../part/store/debts.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podInterface } from './pod-network.ts';
 import type { PodRecord } from './pod-record.ts';
-import { endStopped, takenByStop } from './stop-pod.ts';
+import { containersDebt, endStopped, takenByStop } from './stop-pod.ts';
 
 /**
  * What is still to be undone, newest first: for pods that do not exist (cut short by a crash, or not undone completely at the first
@@ -18,8 +18,8 @@ export function* podArrears(deps: PodDeps): Generator<Arrear> {
   for (const record of deps.records.all()) {
     if (!isOver(deps, record) || deps.stopping.has(record.id) || deps.removing.has(record.id)) continue;
     const kinds = pending.get(record.id);
-    if (!takenByStop.some((kind) => kinds?.has(kind)) && !deps.containers.lives(record.id)) continue;
-    yield { owner: record.id, pay: () => deps.stopping.run(record.id, () => endStopped(deps, record.id)) };
+    const isOpen = takenByStop.some((kind) => kinds?.has(kind)) || deps.containers.lives(record.id) || deps.debts.has(containersDebt(record.id));
+    if (isOpen) yield { owner: record.id, pay: () => deps.stopping.run(record.id, () => endStopped(deps, record.id)) };
   }
 }
 

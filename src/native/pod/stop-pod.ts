@@ -35,12 +35,17 @@ async function stop(deps: PodDeps, id: string, ctx: CallContext): Promise<void> 
  * the first failure is thrown at the end. May be repeated, one at a time.
  */
 export async function endStopped(deps: PodDeps, id: string, stages: Stages = new Stages()): Promise<void> {
-  const debt = `pod ${id} containers`;
+  const debt = containersDebt(id);
   const [killed] = await Promise.allSettled([stages.run('containers', () => deps.containers.killAllOf(id))]);
   if (killed.status === 'rejected') deps.debts.owed(debt, { owner: id, what: 'container' }, killed.reason);
   else deps.debts.paid(debt);
   await stages.run('network', () => deps.effects.undo(id, takenByStop));
   if (killed.status === 'rejected') throw killed.reason;
+}
+
+/** The key of the debt of a stopped pod whose containers do not end. */
+export function containersDebt(podId: string): string {
+  return `containers of ${podId}`;
 }
 
 function markStopped(deps: PodDeps, id: string): PodRecord | undefined {

@@ -1,8 +1,10 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { failure } from '../../base/errors.ts';
 import type { HeldThing } from '../../base/held-thing.ts';
 import { removeTree } from '../../host/files.ts';
 import { namesIn } from '../../host/held-files.ts';
+import { findProgram } from '../../host/find-program.ts';
 import { run } from '../../host/spawn.ts';
 import type { AttachmentCache, CachedAttachment } from './attachment-cache.ts';
 import type { Cni } from './network.ts';
@@ -55,9 +57,17 @@ async function cable(wanted: HostInterface, owner: string): Promise<HeldThing | 
   return {
     kind: 'interface', name: wanted.name, owner,
     async remove() {
-      if (await isCable(wanted)) await run('ip', ['link', 'delete', wanted.name], { deadlineMs: linkDeadlineMs });
+      if (await isCable(wanted)) await deleteLink(wanted.name);
     },
   };
+}
+
+async function deleteLink(name: string): Promise<void> {
+  const program = findProgram('ip');
+  const detail = { act: 'delete interface', object: name };
+  if (program === undefined) throw failure('failed-precondition', { ...detail, why: 'there is no program ip: install iproute2' });
+  const { code, stderr } = await run(program, ['link', 'delete', name], { deadlineMs: linkDeadlineMs });
+  if (code !== 0) throw failure('internal', { ...detail, why: stderr.toString().trim() });
 }
 
 async function isCable({ name, mac }: HostInterface): Promise<boolean> {

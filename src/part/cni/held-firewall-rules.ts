@@ -1,5 +1,6 @@
-import { failure, isKind } from '../../base/errors.ts';
+import { failure } from '../../base/errors.ts';
 import type { HeldThing } from '../../base/held-thing.ts';
+import { findProgram } from '../../host/find-program.ts';
 import { run } from '../../host/spawn.ts';
 
 const deadlineMs = 10_000;
@@ -26,17 +27,19 @@ export async function heldFirewallRules(): Promise<HeldThing[]> {
   return (await Promise.all(programs.map(rulesOf))).flat();
 }
 
-async function rulesOf(program: string): Promise<HeldThing[]> {
-  const saved = await save(program);
+async function rulesOf(name: string): Promise<HeldThing[]> {
+  const [program, saver] = [findProgram(name), findProgram(`${name}-save`)];
+  if (program === undefined || saver === undefined) return [];
+  const saved = await save(saver);
   const groups = new Map<string, Rule[]>();
   for (const rule of parseSavedRules(saved)) {
-    const key = `${program} ${rule.table} ${rule.owner}`;
+    const key = `${rule.table} ${rule.owner}`;
     groups.set(key, [...(groups.get(key) ?? []), rule]);
   }
   return [...groups.values()].map((rules) => {
     const [{ table, owner }] = rules as [Rule];
     const chains = [...new Set(rules.flatMap(({ chain, words }) => [chain, words[words.indexOf('-j') + 1] ?? '']).filter((name) => ownChain.test(name)))];
-    return { kind: 'firewall', name: `${program} ${table} ${chains.join(' ') || rules.map(({ chain }) => chain).join(' ')}`, owner, remove: () => remove(program, rules, chains) };
+    return { kind: 'firewall', name: `${name} ${table} ${chains.join(' ') || rules.map(({ chain }) => chain).join(' ')}`, owner, remove: () => remove(program, rules, chains) };
   });
 }
 
@@ -56,15 +59,10 @@ function wordsOf(line: string): string[] {
   return [...line.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)].map(([, quoted, plain]) => plain ?? quoted!.replaceAll(/\\(.)/g, '$1'));
 }
 
-async function save(program: string): Promise<string> {
-  try {
-    const result = await run(`${program}-save`, [], { deadlineMs, maxOutputBytes: 64 * 1024 * 1024 });
-    if (result.code === 0) return result.stdout.toString();
-    throw failure('internal', { act: 'list firewall rules', object: program, why: result.stderr.toString().trim() });
-  } catch (error) {
-    if (isKind(error, 'not-found')) return '';
-    throw error;
-  }
+async function save(saver: string): Promise<string> {
+  const result = await run(saver, [], { deadlineMs, maxOutputBytes: 64 * 1024 * 1024 });
+  if (result.code === 0) return result.stdout.toString();
+  throw failure('internal', { act: 'list firewall rules', object: saver, why: result.stderr.toString().trim() });
 }
 
 async function remove(program: string, rules: readonly Rule[], chains: readonly string[]): Promise<void> {

@@ -26,7 +26,7 @@ export interface Arrear {
   pay(): Promise<void>;
 }
 
-const firstPauseMs = 5000;
+const firstPauseMs = 1000;
 const longestPauseMs = 300_000;
 
 export class Debts {
@@ -56,6 +56,10 @@ export class Debts {
     if (debt === undefined) return;
     this.#debts.delete(key);
     this.#log.info('undone at last', { owner: debt.owner, what: debt.what, tries: debt.tries + 1, afterMs: this.#now() - debt.since });
+  }
+
+  has(key: string): boolean {
+    return this.#debts.has(key);
   }
 
   /** Whether this owner's time has come: no try of it has failed, or the pause after the last one is over. */
