@@ -2,7 +2,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../base/errors.ts';
 import type { HeldThing } from '../base/held-thing.ts';
-import { removeUnmountedTree } from './mounts-below.ts';
+import { checkUnmounted } from './mounts-below.ts';
+import { removeLargeTree } from './remove-large-tree.ts';
 
 export interface HeldFolder {
   readonly kind: string;
@@ -19,7 +20,13 @@ export async function heldFiles({ kind, folder, ownerOf }: HeldFolder): Promise<
     const path = join(folder, name);
     const found = owner === undefined ? undefined : await stat(path, { bigint: true }).catch(() => undefined); // it may be gone meanwhile
     if (owner === undefined || found === undefined) return [];
-    return [{ kind, name: path, owner, since: found.mtimeNs, bytes: found.isFile() ? found.size : undefined, remove: () => removeUnmountedTree(path) }];
+    return [{
+      kind, name: path, owner, since: found.mtimeNs, bytes: found.isFile() ? found.size : undefined,
+      async remove() {
+        await checkUnmounted(path);
+        await removeLargeTree(path);
+      },
+    }];
   }));
   return things.flat();
 }

@@ -176,7 +176,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     places: leakPlaces({
       roots, exitDir, runtimeStates, handlers, cgroups, cni, ids,
       cniDirs: { conf: config.cni.confDir, cache: join(config.root, 'cni') },
-      owners: () => new Set([...podRecords.all(), ...containerRecords.all()].map(({ id }) => id).concat(store.ledger.owners())),
+      owners: () => new Set([...podRecords.all().map(({ id }) => id), ...containerRecords.all().flatMap(({ id, podId }) => [id, podId]), ...store.ledger.owners()]),
       layerNames: () => images.layerNames(),
     }),
     debts, log,

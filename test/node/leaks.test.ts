@@ -112,20 +112,6 @@ test('every kind of thing that nobody owns is named and cleared, and what runs o
   await assertNoTraces(daemon);
 });
 
-test('a container whose monitor was killed is stopped and removed, and its status says why its exit code is not known', async () => {
-  const pod = await node.runPod();
-  const id = await node.runContainer(pod);
-  const { pid } = JSON.parse(readFileSync(path.join(state, 'containers', id, 'conmon.json'), 'utf8')) as { pid: number };
-
-  process.kill(pid, 'SIGKILL');
-  await client.stopContainer({ containerId: id, timeout: 0n });
-
-  const { reason, message: why } = await node.statusOf(id);
-  assert.deepEqual([reason, why], ['Unknown', 'its exit code is not known: its monitor (conmon) was gone before it ended']);
-  await node.removePod(pod);
-  await assertNoTraces(daemon);
-});
-
 test('a removal that meets a mount of somebody else leaves it and its files alone, does the rest, and succeeds once it is gone', async () => {
   const pod = await node.runPod();
   const folder = mkdtempSync(path.join(os.tmpdir(), 'precious-'));

@@ -17,6 +17,7 @@ export class Reconciler {
   readonly #deps: ReconcilerDeps;
   #round: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(deps: ReconcilerDeps) {
     this.#deps = deps;
@@ -33,15 +34,18 @@ export class Reconciler {
     this.#timer ??= setInterval(() => void this.run(), this.#deps.everyMs ?? 1000).unref();
   }
 
-  /** No round begins after this. */
+  /** Nothing is begun after this; what is at work goes on. */
   close(): void {
+    this.#closed = true;
     clearInterval(this.#timer);
   }
 
   async #tryAll(): Promise<void> {
     for (const source of this.#deps.sources) {
       const due = [...source()].filter(({ owner }) => this.#deps.debts.isDue(owner));
-      await someAtOnce(due, ({ pay }) => pay().catch(() => {}));
+      await someAtOnce(due, async ({ pay }) => {
+        if (!this.#closed) await pay().catch(() => {});
+      });
     }
   }
 }

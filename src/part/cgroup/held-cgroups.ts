@@ -23,17 +23,17 @@ async function walk(cgroups: Cgroups, at: { mount: string; path: string; found: 
     if (!entry.isDirectory()) continue;
     const path = join(at.path, entry.name);
     const [, prefix, owner] = named.exec(entry.name) ?? [];
-    if (owner !== undefined && !at.found.has(path)) at.found.set(path, await thing(cgroups, { mount: at.mount, path, owner }));
+    if (owner !== undefined && !at.found.has(path)) at.found.set(path, await thing(cgroups, { mount: at.mount, path, owner, isPod: prefix === 'pod' }));
     if (owner === undefined || prefix === 'pod') await walk(cgroups, { ...at, path });
   }
 }
 
-async function thing(cgroups: Cgroups, { mount, path, owner }: { mount: string; path: string; owner: string }): Promise<HeldThing> {
+async function thing(cgroups: Cgroups, { mount, path, owner, isPod }: { mount: string; path: string; owner: string; isPod: boolean }): Promise<HeldThing> {
   const since = await stat(join(mount, path), { bigint: true }).then(({ mtimeNs }) => mtimeNs, () => undefined);
   return {
     kind: 'cgroup', name: path, owner, since,
     async remove() {
-      await cgroups.kill(path);
+      if (!isPod) await cgroups.kill(path); // nothing lives in a pod's own, and what lives below it has a name of its own
       await cgroups.remove(path);
     },
   };
