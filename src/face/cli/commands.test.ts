@@ -203,12 +203,13 @@ test('df prints a table for each kind of thing, or all figures as JSON', async (
 });
 
 const lost = 'c'.repeat(64);
+const threeHoursAgo = BigInt(Date.now() - 3 * 3_600_000 - 60_000) * 1_000_000n;
 const leaks: ListLeaksResponse = {
   leaks: [
     { kind: 'mount', name: '/run/gantry/x', owner: lost, since: 0n, bytes: 0n },
-    { kind: 'exit file', name: '/run/gantry/exits/y', owner: lost, since: BigInt(Date.now() - 90_000) * 1_000_000n, bytes: 3n },
+    { kind: 'exit file', name: '/run/gantry/exits/y', owner: lost, since: threeHoursAgo, bytes: 3n },
   ],
-  debts: [{ owner: lost, what: 'network', waitsFor: 'plugin bridge: no such program', since: BigInt(Date.now() - 90_000) * 1_000_000n, tries: 4, nextTry: 0n }],
+  debts: [{ owner: lost, what: 'network', waitsFor: 'plugin bridge: no such program', since: threeHoursAgo, tries: 4, nextTry: 0n }],
   unseen: ['firewall: iptables hangs'],
 };
 
@@ -221,8 +222,8 @@ test('leaks lists what nobody owns, what is still to be undone, and where it cou
 
   assert.deepEqual([code, err], [0, 'gantry leaks: could not look at firewall: iptables hangs\n']);
   assert.deepEqual(out.split('\n'), [
-    'KIND       OWNER          AGE  SIZE  NAME', 'mount      ccccccccccccc  -    -     /run/gantry/x', 'exit file  ccccccccccccc  90s  3 B   /run/gantry/exits/y', '',
-    'STILL TO BE UNDONE  OWNER          AGE  TRIES  WAITS FOR', 'network             ccccccccccccc  90s  4      plugin bridge: no such program', '',
+    'KIND       OWNER          AGE   SIZE  NAME', 'mount      ccccccccccccc  -     -     /run/gantry/x', 'exit file  ccccccccccccc  3h1m  3 B   /run/gantry/exits/y', '',
+    'STILL TO BE UNDONE  OWNER          AGE   TRIES  WAITS FOR', 'network             ccccccccccccc  3h1m  4      plugin bridge: no such program', '',
   ]);
   assert.deepEqual([printed.leaks[1]!.bytes, printed.debts[0]!.waitsFor, printed.cleared], ['3', 'plugin bridge: no such program', undefined]);
   assert.deepEqual(await runCommand(clean, ['leaks', '--clear', '--yes']), { code: 0, out: 'nothing has leaked\n', err: '' });
