@@ -18,7 +18,7 @@ export interface AttachmentPlaces {
   readonly cni: Pick<Cni, 'del'>;
 }
 
-/** What is on record as attached to a network, and the pods' ends of cables (veth) on the host that those records name. */
+/** What is on record as attached to a network, and the host's ends of the pods' cables (veth) that those records name. */
 export async function heldAttachments(places: AttachmentPlaces): Promise<HeldThing[]> {
   const keys = new Map<string, { containerId: string; ifName: string }>();
   for (const name of await namesIn(places.cacheDir)) {
