@@ -25,11 +25,11 @@ export interface RuntimeEffectDeps {
   readonly exitWatch: { forget(id: string): void };
 }
 
-/** Nothing is taken from under a process; its root holds its volumes up no more than these its root. */
+/** Nothing is taken from under a process. Root and volumes are mounted apart from each other, and where they are copies they lie in the writable layer. */
 export const containerUndoOrder: UndoOrder = {
   'image-volume': ['runtime'],
   'rootfs': ['runtime'],
-  'writable-layer': ['runtime', 'rootfs'],
+  'writable-layer': ['runtime', 'rootfs', 'image-volume'],
 };
 
 export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string, Undo>> {
