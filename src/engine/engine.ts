@@ -17,7 +17,7 @@ import type {
   FilesystemUsage, Image, ImageFilter, ImageSpec, LinuxContainerResources, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
   PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, RuntimeConfigResponse, RuntimeHandler, RuntimeFeatures, RuntimeStatus,
 } from '../gen/cri.ts';
-import type { DiskUsageResponse, Pull } from '../gen/admin.ts';
+import type { ClearedLeak, DiskUsageResponse, Leak, ListLeaksResponse, Pull } from '../gen/admin.ts';
 import type { Logger } from '../base/log.ts';
 import type { Stages } from '../base/stages.ts';
 import type { StreamEngine } from './stream-engine.ts';
@@ -152,6 +152,10 @@ export interface NodeEngine {
   runtimeConfig(): Promise<RuntimeConfigResponse>;
   /** The pod CIDR(s) that the kubelet learnt, comma-separated; empty is ignored. */
   updatePodCidr(podCidr: string, ctx: CallContext): Promise<void>;
+  /** What the host holds of this engine's that nobody owns, found by a look around that changes nothing, and what is still being undone. */
+  leaks(): Promise<ListLeaksResponse>;
+  /** Takes away those of these leaks that still are some, and says of each whether it is gone. */
+  clearLeaks(leaks: readonly Leak[], ctx: CallContext): Promise<ClearedLeak[]>;
 }
 
 /** An engine, split by caller. */

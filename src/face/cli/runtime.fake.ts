@@ -5,7 +5,7 @@ import path from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { AdminService, type DiskUsageResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
+import { AdminService, type ClearLeaksRequest, type ClearLeaksResponse, type DiskUsageResponse, type ListLeaksResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
 import { ContainerState, ImageServiceService, PodSandboxState, RuntimeServiceService } from '../../gen/cri.ts';
 import type {
   Container, CreateContainerRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RunPodSandboxRequest,
@@ -23,7 +23,7 @@ export class FakeRuntime {
   /** Calls that fail, by what `calls` would say, with their message. */
   readonly failures = new Map<string, string>();
   /** What our own API says; without it the runtime is somebody else's. */
-  admin: { readonly pulls: Pull[][]; readonly usage: DiskUsageResponse } | undefined;
+  admin: { readonly pulls: Pull[][]; readonly usage?: DiskUsageResponse; readonly leaks?: ListLeaksResponse; readonly stuck?: string } | undefined;
   /** Exit codes of containers that end at once, by name. */
   readonly exits = new Map<string, number>();
   readonly socket: string;
@@ -139,6 +139,9 @@ function adminHandlers({ admin }: FakeRuntime): UntypedServiceImplementation {
       if (stream.request.intervalMs === 0) stream.end();
     },
     diskUsage: (_call: unknown, callback: sendUnaryData<DiskUsageResponse>) => callback(null, admin!.usage),
+    listLeaks: (_call: unknown, callback: sendUnaryData<ListLeaksResponse>) => callback(null, admin!.leaks),
+    clearLeaks: ({ request }: ServerUnaryCall<ClearLeaksRequest, ClearLeaksResponse>, callback: sendUnaryData<ClearLeaksResponse>) =>
+      callback(null, { cleared: request.leaks.map((leak) => ({ leak, error: leak.name === admin!.stuck ? 'it is busy' : '' })) }),
   };
 }
 
@@ -176,10 +179,11 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Runs a command as the main program does, without terminals. */
-export async function runCommand(socket: string, argv: readonly string[], more: { stdin?: string; env?: Record<string, string>; signal?: AbortSignal } = {}): Promise<Ran> {
+/** Runs a command as the main program does, without terminals; only an `answer` comes from one. */
+export async function runCommand(socket: string, argv: readonly string[], more: { stdin?: string; answer?: string; env?: Record<string, string>; signal?: AbortSignal } = {}): Promise<Ran> {
   const streams = { stdout: new PassThrough(), stderr: new PassThrough(), stdin: new PassThrough() };
-  streams.stdin.end(more.stdin ?? '');
+  if (more.answer !== undefined) Object.assign(streams.stdin, { isTTY: true });
+  streams.stdin.end(more.answer ?? more.stdin ?? '');
   const written = { stdout: '', stderr: '' };
   streams.stdout.on('data', (chunk: Buffer) => (written.stdout += chunk.toString()));
   streams.stderr.on('data', (chunk: Buffer) => (written.stderr += chunk.toString()));

@@ -30,6 +30,10 @@ export class PodContainers {
     await allSettled(this.#of(podId).map((record) => this.#deps.removing.run(record.id, () => removeContainer(this.#deps, record.id, ctx))));
   }
 
+  lives(podId: string): boolean {
+    return this.#of(podId).some((record) => record.exit === undefined);
+  }
+
   statusesOf(podId: string): ContainerStatus[] {
     return this.#of(podId).map(containerStatus);
   }

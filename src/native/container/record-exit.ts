@@ -1,4 +1,3 @@
-import { messageOf } from '../../base/errors.ts';
 import { kernelMessages } from '../../host/kernel-log.ts';
 import { isOomVictim, wasOomKilled } from '../../part/oci/oom-killed.ts';
 import { unknownExitCode } from '../../part/oci/exit-watch.ts';
@@ -55,11 +54,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
   return { code: exit.code, at: exit.at, reason, message: '' };
 }
 
-/** A dead container needs neither its cgroup nor the runtime's record. What fails here is tried again by its removal. */
-export async function freeRuntime(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
-  try {
-    await deps.locks.run(record.id, () => deps.effects.undo(record.id, ['runtime']));
-  } catch (error) {
-    deps.log.warn('free an ended container', { container: record.id, error: messageOf(error) });
-  }
+/** A dead container needs neither its cgroup nor the runtime's record. What fails here is a debt. */
+async function freeRuntime(deps: ContainerDeps, { id }: ContainerRecord): Promise<void> {
+  await deps.locks.run(id, () => deps.effects.undo(id, ['runtime'])).catch(() => {});
 }

@@ -14,8 +14,10 @@ import type { Probed, ProbeCache } from '../../part/oci/probe-cache.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings } from '../../part/spec/host-facts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { LeakSearch } from './leak-search.ts';
 
 export interface NodeDeps {
+  readonly leaks: LeakSearch;
   readonly handlers: RuntimeHandlers;
   readonly probes: ProbeCache;
   readonly userNamespaces: { readonly offeredBy: (runtime: OciRuntime) => Promise<boolean> };
@@ -53,6 +55,8 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
     async updatePodCidr(podCidr, ctx) {
       if (podCidr !== '') ctx.log.debug('the kubelet told the pod CIDR, the CNI configuration decides', { podCidr });
     },
+    leaks: () => deps.leaks.list(),
+    clearLeaks: (leaks) => deps.leaks.clear(leaks),
   };
 }
 

@@ -1,5 +1,4 @@
 import { during } from '../../base/errors.ts';
-import { newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
@@ -43,7 +42,7 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);
     if (same !== undefined) return same.id;
-    const id = newObjectId();
+    const id = deps.ids.make();
     const pod: PodInTheMaking = { id, config: request.config, handler, selinuxLevel: selinuxLevel(deps.selinux, { id, config: request.config }) };
     deps.making.add(pod.id);
     try {

@@ -87,6 +87,8 @@ export class LayerStore {
   readonly #pool: UnpackPool;
   readonly #limits: UnpackLimits;
   readonly #synced: SyncGroup;
+  /** Directories that could not be removed, by the numbers of their rows. */
+  readonly #left = new Map<number, string>();
 
   constructor(deps: LayerStoreDeps) {
     this.partials = new PartialBlobs(deps.root);
@@ -120,6 +122,12 @@ export class LayerStore {
   /** Somebody is about to ask for layers: makes ready what takes a while to start. Best effort, and cheap when it is ready. */
   prepare(): void {
     this.#pool.warm().catch(() => {}); // it is told when a layer comes
+  }
+
+  /** Names of the directories that are stored layers, are becoming one, or are being removed. */
+  namesInUse(): Set<string> {
+    const announced = this.#journal.ledger.rows().filter(({ kind }) => kind === ledgerKind);
+    return new Set([...this.all().map(({ name }) => name), ...announced.map(({ seq, data }) => (data as Debt | null)?.name ?? nameOf(seq))]);
   }
 
   /** The absolute directory of a stored layer; not-found when it isn't stored. */
@@ -169,6 +177,17 @@ export class LayerStore {
       return this.#journal.ledger.intend(diffId, ledgerKind, { name: record.name } satisfies Debt);
     });
     await this.#discard(seq, record.name);
+  }
+
+  /** Names of the directories that could not be removed when they should have been. */
+  leftBehind(): string[] {
+    return [...this.#left.values()];
+  }
+
+  /** Removes one of those; another name is fine. */
+  async removeLeft(name: string): Promise<void> {
+    const [seq] = [...this.#left].find(([, left]) => left === name) ?? [];
+    if (seq !== undefined) await this.#discard(seq, name);
   }
 
   /** After a crash: removes the directories that were being made or removed, and forgets layers whose directory is gone. */
@@ -251,10 +270,16 @@ export class LayerStore {
   }
 
   async #discard(seq: number, name = nameOf(seq)): Promise<void> {
-    await removeLargeTree(join(this.#staging, name));
-    await removeLargeTree(join(this.#layers, name));
-    await removeTree(join(this.#outlines, name));
-    this.#journal.ledger.clear(seq);
+    this.#left.delete(seq);
+    try {
+      await removeLargeTree(join(this.#staging, name));
+      await removeLargeTree(join(this.#layers, name));
+      await removeTree(join(this.#outlines, name));
+      this.#journal.ledger.clear(seq);
+    } catch (error) {
+      this.#left.set(seq, name);
+      throw error;
+    }
   }
 
   async #syncToDisk(): Promise<void> {
