@@ -55,7 +55,7 @@ import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
 import { McsLevels } from '../part/lsm/mcs-levels.ts';
-import { hasSelinux, selinuxContexts } from '../part/lsm/selinux-contexts.ts';
+import { hasSelinux, labelFolder, selinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import { chooseSnapshotter } from '../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
@@ -95,6 +95,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const apparmor = apparmorOf(config.security);
   if (apparmor?.shortcoming() !== undefined) log.warn(apparmor.shortcoming()!);
   const selinux = selinuxOf(config.security, log);
+  const staging = join(config.root, 'staging'); // where layers are unpacked
+  makePrivateDir(staging);
+  if (selinux !== undefined) labelFolder(staging, selinux.layer);
   const layout = detectCgroups();
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 

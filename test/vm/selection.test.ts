@@ -15,5 +15,5 @@ test('every test file that is chosen for the virtual machine exists', () => {
 test('every name that is chosen of a file is that of a test in it', () => {
   const chosen = selection.flatMap(({ files, tests }) => files.flatMap((file) => (tests?.split('|') ?? []).map((name) => ({ file, name }))));
 
-  assert.deepEqual(chosen.filter(({ file, name }) => !new RegExp(`\\btest\\(['"\`].*${name}`).test(readFileSync(fileOf(file), 'utf8'))), []);
+  assert.deepEqual(chosen.filter(({ file, name }) => !new RegExp(`\\b(test|userTest)\\(['"\`].*${name}`).test(readFileSync(fileOf(file), 'utf8'))), []);
 });

@@ -25,6 +25,7 @@ export const selection: readonly Pass[] = [
   { ...runc, files: ['test/node/resources.test.ts'], tests: 'is made with hold|halfway' },
   { ...crun, files: ['test/node/container-exec.test.ts'], tests: 'with all its children' },
   { ...crun, files: ['test/node/container-inside.test.ts'], tests: 'a device that was asked for' },
+  { ...crun, files: ['test/node/user-namespaces.test.ts'], tests: 'a privileged container has all power' },
   { ...crun, files: ['src/part/cgroup/cgroup-tree.root.test.ts'] },
   { ...crun, files: ['test/node/stats.test.ts'], tests: 'memory and processes' },
   { runtime: 'crun', cgroupDriver: 'cgroupfs', files: ['test/node/pod-cgroups.test.ts'] },

@@ -5,7 +5,7 @@ import { McsLevels } from '../../part/lsm/mcs-levels.ts';
 import type { PodSelinux } from './pod-deps.ts';
 import { podFileLabel, selinuxLevel } from './selinux-level.ts';
 
-const contexts = { process: 'system_u:system_r:container_t:s0', file: 'system_u:object_r:container_file_t:s0' };
+const contexts = { process: 'system_u:system_r:container_t:s0', file: 'system_u:object_r:container_file_t:s0', layer: 'system_u:object_r:container_ro_file_t:s0' };
 const selinux = (): PodSelinux => ({ contexts, levels: new McsLevels({ categories: 1024, inUse: () => [], random: () => 0 }) });
 
 function pod(options?: Partial<SELinuxOption>): { id: string; config: PodSandboxConfig } {
