@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { kindOf } from '../base/errors.ts';
 import type { ErrorKind } from '../base/errors.ts';
 import type { CallContext } from '../engine/engine.ts';
