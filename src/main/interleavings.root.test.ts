@@ -150,6 +150,7 @@ test('calls in any order, at once and given up midway, leave nothing half made, 
   await Promise.all(sequences.map(async (callers) => {
     const cast = newCast();
     await Promise.all(cast.pods.map((config) => bed.engine.pods.run({ config, runtimeHandler: '' }, call())));
+    await Promise.all([0, 1].map((pod) => make(cast, { act: 'create', pod, container: 0, patienceMs: undefined }, call())));
     await Promise.all(callers.map((steps) => playAll(cast, steps)));
     await bringAbout(cast);
     await takeAway(cast);
