@@ -12,9 +12,10 @@ import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
 import { ObjectIds } from '../base/object-id.ts';
 import { SingleFlight } from '../base/single-flight.ts';
+import { onAbandoned } from '../host/abandoned.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
-import { PathResolver } from '../host/path-resolver.ts';
+import { pathThreads } from '../host/path-resolver.ts';
 import { probeProjectQuotas, ProjectQuotas } from '../host/project-quota.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
@@ -121,7 +122,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const usage = new UsageMeter({ projects });
   const cdi = new CdiDevices({ folders: () => current.cdi.dirs, log });
   const hooks = new HookFolders({ folders: () => current.hooks.dirs, log });
-  const paths = new PathResolver();
+  const forgetAbandoned = onAbandoned((what) => log.warn('this was left behind at its deadline and is waited for no more: its file system or program does not answer', { ...what }));
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state, idmapsLayers: snapshotters.inUse.driver === 'overlay' });
@@ -143,7 +144,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, ids, images, snapshotters, exitWatch, usage, projects, paths, cdi, hooks, apparmor, selinux,
+    ...oci, log, ids, images, snapshotters, exitWatch, usage, projects, paths: pathThreads, cdi, hooks, apparmor, selinux,
     blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
@@ -201,7 +202,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       exitWatch.close();
       usage.close();
       cni.close();
-      await paths.close();
+      await pathThreads.close();
+      forgetAbandoned();
       await images.close();
       store.close();
     },

@@ -7,11 +7,13 @@ import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
 import { duringOnce } from './during-once.ts';
 
-/** CREATED to RUNNING. Any other state is failed-precondition; a runtime that cannot start it leaves it CREATED or EXITED, as it is. */
+/** CREATED to RUNNING; one that is RUNNING was started by this very call before. Any other state is failed-precondition; a runtime that cannot start it leaves it CREATED or EXITED, as it is. */
 export async function startContainer(deps: ContainerDeps, id: string, ctx: CallContext): Promise<void> {
   const record = deps.records.get(id);
   if (record === undefined) throw failure('not-found', { act: 'start container', object: id, why: 'it was removed meanwhile' });
   const state = stateWord(record);
+  // Only a start makes a container run, so this is its repetition: by a kubelet that did not get the first one's answer.
+  if (state === 'running') return;
   if (state !== 'created') throw failure('failed-precondition', { act: 'start container', object: id, why: `it is ${state}, and only a created one can be started` });
   // Taken before the process runs: a container that ends at once must not have ended before it started.
   const now = BigInt(Date.now()) * 1_000_000n;

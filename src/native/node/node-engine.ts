@@ -4,6 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
+import { abandonedWork } from '../../host/abandoned.ts';
 import type { ProjectProbe } from '../../host/project-quota.ts';
 import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
 import type { Cni, CniStatus } from '../../part/cni/network.ts';
@@ -95,6 +96,7 @@ async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonl
     writableLayers: JSON.stringify(usageSource(deps)),
     cdi: JSON.stringify(await reported(deps.cdi)),
     hooks: JSON.stringify(await reported(deps.hooks)),
+    abandoned: JSON.stringify(abandonedWork()),
   };
 }
 
