@@ -6,7 +6,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { eventually, type Workload } from '../support/workload.ts';
 import { assertNoTraces, tracesOf } from '../support/workload-traces.ts';
-import { Life, pushLifeImage } from './life.ts';
+import { Life } from './life.ts';
 import type { Random } from './random.ts';
 
 /** Where to kill while a call is made. */
@@ -28,7 +28,7 @@ export interface MatrixFigures {
 /** Lives one life that nothing disturbs, and returns the points of each call in the order of passing. */
 export async function tracePoints(node: Workload): Promise<ReadonlyMap<string, readonly string[]>> {
   const file = path.join(node.daemon.paths.dir, 'passed');
-  const life = new Life(node, await pushLifeImage(node, `test/traced:${lives++}`), `traced-${lives}`);
+  const life = await Life.prepare(node, { userNamespace: true });
   await node.daemon.restart(`trace(${file}) before * every time`);
   await node.client.status(); // asks the OCI runtimes what they can
   rmSync(file, { force: true });
@@ -48,7 +48,7 @@ export function allTargets(passed: ReadonlyMap<string, readonly string[]>): Targ
   const seen = new Set<string>();
   return [...passed].flatMap(([call, points]) => points.flatMap((point) => {
     // Writes to the store are in every call, and mean something else in each.
-    const once = point.startsWith('store/') ? `${call} ${point}` : point;
+    const once = point.startsWith('store/') ? `${call.split(' ')[0]} ${point}` : point;
     if (seen.has(once)) return [];
     seen.add(once);
     const faults = [`kill before ${point}`, `kill after ${point}`, ...(point === 'file/write' ? ['torn before file/write'] : [])];
@@ -67,17 +67,13 @@ export function livesOf(targets: readonly Target[]): Target[][] {
   return lives;
 }
 
-let lives = 0;
-
 /**
- * Lives one life with these kills. `restless` says whether the next daemon is to be killed as well, while it starts. The
- * figures tell what went wrong; only a daemon that does not start any more throws.
+ * Lives one life with these kills, at each third of which the next daemon is killed as well, while it recovers. The figures tell what went wrong; only a daemon that does not start any more throws.
  */
 export async function liveAndDie(node: Workload, kills: readonly Target[], random: Random): Promise<MatrixFigures> {
   const figures: MatrixFigures = { killedAt: [], killedStarting: 0, notReached: [], leaks: [], lost: [], failedRetries: [] };
   const { daemon } = node;
-  const serial = lives++;
-  const life = new Life(node, await pushLifeImage(node, `test/life:${serial}`), `life-${serial}`);
+  const life = await Life.prepare(node, { userNamespace: random.below(2) === 0 });
   const pending = life.calls.flatMap((call) => kills.filter((kill) => kill.call === call));
   let target = pending.shift();
   let retrying = false;

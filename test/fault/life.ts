@@ -4,10 +4,9 @@
  * that was promised to it so far is still true.
  */
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { ContainerState, ImageSpec, LinuxContainerResources, Mount, NamespaceMode, PodSandboxState, PortMapping, Protocol } from '../../src/gen/cri.ts';
-import type { ContainerConfig, PodSandboxConfig } from '../../src/gen/cri.ts';
+import type { ContainerConfig, NamespaceOption, PodSandboxConfig } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
 import type { Daemon } from '../support/daemon.ts';
 import { busyboxImage, pushImage } from '../support/image.ts';
@@ -27,12 +26,10 @@ interface LivingContainer {
   readonly exitCode: number;
 }
 
-/** Pushes an image of its own for the lives of a test: one layer that the busybox image has too, and one that it has not. */
-export async function pushLifeImage(node: Workload, name: string): Promise<string> {
-  return await pushImage(node.registry, name, busyboxImage({
-    layers: [[{ path: 'etc/motd', content: name }]],
-    config: { Volumes: { '/fresh': {}, '/etc': {} } },
-  }));
+/** Whether pods of the default handler can have a user namespace. */
+export async function offersUserNamespaces({ client }: Workload): Promise<boolean> {
+  const { runtimeHandlers } = await client.status();
+  return runtimeHandlers.find(({ name }) => name === '')?.features?.userNamespaces === true;
 }
 
 export class Life {
@@ -46,11 +43,10 @@ export class Life {
   #podState: 'absent' | 'ready' | 'stopped' | 'unsure' = 'absent';
   #imageState: 'absent' | 'here' | 'unsure' = 'absent';
 
-  /** `image` must be this life's alone. */
-  constructor(node: Workload, image: string, name: string) {
+  private constructor(node: Workload, image: string, namespaces: Partial<NamespaceOption>) {
     this.#daemon = node.daemon;
     this.#image = image;
-    this.#pod = node.podConfig({ name, cgroupParent: '', namespaces: { pid: NamespaceMode.POD }, config: { portMappings: [message(PortMapping, { protocol: Protocol.TCP, containerPort: 80, hostPort: hostPort() })] } });
+    this.#pod = node.podConfig({ cgroupParent: '', namespaces, config: { portMappings: [message(PortMapping, { protocol: Protocol.TCP, containerPort: 80, hostPort: hostPort() })] } });
     const pod = { id: '', config: this.#pod };
     const container = (script: string, exitCode: number): LivingContainer => {
       const mounts = [message(Mount, { containerPath: '/image', readonly: true, image: message(ImageSpec, { image }) })];
@@ -62,6 +58,15 @@ export class Life {
       removed: container('sleep 86399', 137),
     };
     this.#steps = this.#plan(node);
+  }
+
+  /** A life to be led, with an image of its own in the registry. `userNamespace`: in one of its own, where the OCI runtime can. */
+  static async prepare(node: Workload, { userNamespace }: { userNamespace: boolean }): Promise<Life> {
+    const name = `test/life-${++prepared}:1`;
+    const image = await pushImage(node.registry, name, busyboxImage({ layers: [[{ path: 'etc/motd', content: name }]], config: { Volumes: { '/fresh': {}, '/etc': {} } } }));
+    const range = [{ containerId: 0, hostId: 200_000, length: 65_536 }];
+    const usernsOptions = userNamespace && (await offersUserNamespaces(node)) ? { mode: NamespaceMode.POD, uids: range, gids: range } : undefined;
+    return new Life(node, image, { pid: NamespaceMode.POD, usernsOptions });
   }
 
   #plan({ client }: Workload): Step[] {
@@ -162,15 +167,11 @@ export class Life {
     const { status: found } = await client.containerStatus({ containerId: id });
     assert.equal(found?.exitCode, exitCode, `the exit code of container ${name} (${found?.reason})`);
   }
-
-  /** Where its containers' logs are. */
-  get logDirectory(): string {
-    return path.join(this.#daemon.paths.logs, this.#pod.metadata!.name);
-  }
 }
 
 const stateWords: Readonly<Record<number, string>> = { [ContainerState.CONTAINER_CREATED]: 'created', [ContainerState.CONTAINER_RUNNING]: 'running', [ContainerState.CONTAINER_EXITED]: 'exited' };
 
+let prepared = 0;
 let ports = 0;
 
 /** Ports of pods that live at the same time must differ; those of two test runs at once on one machine too. */
