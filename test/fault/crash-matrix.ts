@@ -73,7 +73,7 @@ export function livesOf(targets: readonly Target[]): Target[][] {
 export async function liveAndDie(node: Workload, kills: readonly Target[], random: Random): Promise<MatrixFigures> {
   const figures: MatrixFigures = { killedAt: [], killedStarting: 0, notReached: [], leaks: [], lost: [], failedRetries: [] };
   const { daemon } = node;
-  const life = await Life.prepare(node, { userNamespace: random.below(2) === 0 });
+  const life = await Life.prepare(node, { userNamespace: true });
   const pending = life.calls.flatMap((call) => kills.filter((kill) => kill.call === call));
   let target = pending.shift();
   let retrying = false;
@@ -83,6 +83,10 @@ export async function liveAndDie(node: Workload, kills: readonly Target[], rando
     try {
       await life.goOn();
       retrying = false;
+      if (target?.call !== call) continue;
+      figures.notReached.push(`${call}: ${target.fault}`);
+      target = pending.shift();
+      await daemon.restart(target?.fault);
       continue;
     } catch (error) {
       const died = await eventually(() => { if (daemon.alive) throw error; }, 1000).then(() => true, () => false);
@@ -99,7 +103,6 @@ export async function liveAndDie(node: Workload, kills: readonly Target[], rando
     await life.assertNothingLost().catch((error: unknown) => figures.lost.push(`after ${figures.killedAt.at(-1)}: ${String(error)}`));
     figures.leaks.push(...(await strays(node)).map((stray) => `after ${figures.killedAt.at(-1)}: ${stray}`));
   }
-  figures.notReached.push(...[target, ...pending].flatMap((kill) => (kill === undefined ? [] : [`${kill.call}: ${kill.fault}`])));
   await daemon.restart();
   await assertNoTraces(daemon).catch((error: unknown) => figures.leaks.push(`at the end, last killed at ${figures.killedAt.at(-1)}: ${String(error)}`));
   return figures;

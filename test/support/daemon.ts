@@ -61,7 +61,7 @@ export interface Daemon {
 }
 
 /** A run of tests starts hundreds of daemons: compiled code is kept in the run's own folder. */
-const compileCache: Record<string, string> = process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
+const compileCache = (): Record<string, string> => (process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE });
 /** CGROUP_DRIVER of the environment; cgroupfs works on every machine. */
 export const cgroupDriver = process.env.CGROUP_DRIVER ?? 'cgroupfs';
 const program = path.join(import.meta.dirname, '../../bin/gantry');
@@ -76,7 +76,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   writeFileSync(paths.configFile, options.config ?? '');
   writeFileSync(paths.registriesConf, options.registriesConf ?? '');
   const network = makeTestNetwork({ mark: part.mark, confDir: paths.cniConfDir, dataDir: path.join(part.dir, 'ipam') });
-  const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache, ...options.env };
+  const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache(), ...options.env };
   const client = criClient(paths.socket);
   let running: ChildProcess | undefined;
 
