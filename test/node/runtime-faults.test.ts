@@ -155,6 +155,29 @@ test('a conmon that ends at once is told, with what it said', async () => {
   await assertNoTraces(daemon);
 });
 
+test('a conmon that lies: nonsense, and a process that is not there', async () => {
+  const pod = await node.runPod();
+  for (const [answer, told] of [['oh well', /create container container-\d+ in pod default\/pod-\d+: .*oh well$/], ['{"data": 4194303}', /its process ended right after it was created$/]] as const) {
+    writeFileSync(path.join(programs, 'conmon'), `#!/bin/sh\nread go <&4; echo '${answer}' >&3; sleep 0.1\n`, { mode: 0o755 });
+
+    await assertFails(node.createContainer(pod), status.INTERNAL, told);
+  }
+  await node.removePod(pod);
+  await assertNoTraces(daemon);
+});
+
+test('a conmon that hangs is ended when the handler\'s time is over', async () => {
+  writeFileSync(daemon.paths.configFile, `[runtime]\nconmon = "${programs}/conmon"\n[runtime.handlers.${runtime}]\npath = "/usr/bin/${runtime}"\ncreate_timeout = "1s"\n${config}`);
+  writeFileSync(path.join(programs, 'conmon'), '#!/bin/sh\nsleep 600\n', { mode: 0o755 });
+  await daemon.restart();
+  const pod = await node.runPod();
+
+  await assertFails(node.createContainer(pod), status.DEADLINE_EXCEEDED, new RegExp(`${runtime} did not finish within 1 s$`));
+
+  await node.removePod(pod);
+  await assertNoTraces(daemon);
+});
+
 test('a daemon that is killed while the runtime creates undoes that container at its next start', async () => {
   const slow = double('slow', `[ "$command" != create ] || { touch ${programs}/begun; sleep 600; }`);
   writeFileSync(daemon.paths.configFile, `${config}[runtime.handlers.slow]\npath = "${slow}"\n`);
