@@ -29,6 +29,7 @@ const handlers = {
   ghost: path.join(programs, 'ghost'),
   nocreate: double('nocreate', '[ "$command" != create ] || { echo "no room at the inn" >&2; exit 1; }'),
   nostart: double('nostart', '[ "$command" != start ] || { echo "will not start" >&2; exit 1; }'),
+  liesofstart: double('liesofstart', `[ "$command" != start ] || { "$(command -v ${runtime})" "$@"; echo "could not" >&2; exit 1; }`),
   nodelete: double('nodelete', `[ "$command" != delete ] || [ -e ${programs}/allowed ] || { echo "will not go" >&2; exit 1; }`),
   noexec: double('noexec', `[ "$command" != exec ] || { touch ${programs}/asked; while [ ! -e ${programs}/go ]; do sleep 0.02; done; echo "lost the thread" >&2; exit 1; }`),
   nokill: double('nokill', '[ "$command" != kill ] || { echo "does not kill" >&2; exit 1; }'),
@@ -76,6 +77,14 @@ test('a runtime that fails to start is quoted; the container stays created and c
 
     assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_CREATED);
     await client.removeContainer({ containerId: id });
+  });
+});
+
+test('a runtime that starts a container and says that it could not: the container runs, and is called running', async () => {
+  await withPod('liesofstart', async (pod) => {
+    const id = await node.runContainer(pod);
+
+    assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_RUNNING);
   });
 });
 
