@@ -57,7 +57,7 @@ async function crashMatrix(): Promise<void> {
     figure('kills', all.killedAt.length);
     figure('kills while recovering', all.killedStarting);
     figure('kills survived', all.killedAt.length + all.killedStarting);
-    figure('points not reached', all.notReached.length, all.notReached);
+    figure('points not reached', [all.notReached.length, ...all.notReached].join('  ')); // what goes on after its call's answer may come too late
     figure('leaks found', all.leaks.length, all.leaks);
     figure('lost', all.lost.length, all.lost);
     figure('retries that failed', all.failedRetries.length, all.failedRetries);
