@@ -460,6 +460,15 @@ export const schema = table('', {
       about: 'The largest request or answer. A kubelet accepts 16 MiB.',
     }),
   }),
+
+  debug: table('For tests of Gantry itself.', {
+    faults: setting({
+      kind: truth,
+      default: false,
+      applies: 'restart',
+      about: 'Whether the daemon breaks on purpose where the environment variable `GANTRY_FAULTS` says so (docs/faults.md). Never on a node that matters: without this setting a daemon that finds the variable does not start.',
+    }),
+  }),
 });
 
 /** The finished configuration: every key present, checked, durations in milliseconds, sizes in bytes. */

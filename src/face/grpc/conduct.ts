@@ -54,7 +54,7 @@ export async function conduct(
   method: Method, call: ServerCall, deps: ConductDeps, answer: (ctx: CallContext, tell: (subject: LogFields) => void) => Promise<void>,
 ): Promise<CallStatus | undefined> {
   const id = `${idPrefix}-${++idCount}`;
-  const stages = new Stages();
+  const stages = new Stages(method.name);
   const abort = new AbortController();
   const onCancelled = (): void => abort.abort(goneReason(method, call));
   const log = deps.log.with({ request: id, rpc: method.name });

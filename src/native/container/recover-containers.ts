@@ -8,7 +8,7 @@ import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { endOrphanedExecs } from './end-orphaned-execs.ts';
 import { lostExit, noteExit } from './record-exit.ts';
-import { updateRecord } from './start-container.ts';
+import { isRunning, updateRecord } from './start-container.ts';
 import { watchContainer } from './watch-container.ts';
 
 /**
@@ -43,15 +43,10 @@ export function* containerArrears(deps: ContainerDeps): Generator<Arrear> {
 async function recoverContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   if (record.bootId !== deps.bootId) return noteExit(deps, record, readExit(deps.exitDir, record.id) ?? lostExit());
   // The daemon may have been killed between the runtime's start and our note of it.
-  if (record.startedAt === undefined && await startedUnnoticed(deps, record).catch((error: unknown) => unasked(deps, record, error))) updateRecord(deps, record.id, { startedAt: record.createdAt });
+  if (record.startedAt === undefined && await isRunning(deps, record).catch((error: unknown) => unasked(deps, record, error))) updateRecord(deps, record.id, { startedAt: record.createdAt });
   watchContainer(deps, record);
   deps.exitWatch.check(record.id);
   await endOrphanedExecs(deps, record);
-}
-
-async function startedUnnoticed(deps: ContainerDeps, record: ContainerRecord): Promise<boolean> {
-  const state = await deps.handlers.of(record.handler).state(record.id);
-  return state?.status === 'running' || state?.status === 'paused';
 }
 
 /** A runtime that cannot be asked does not keep the container from being watched. */

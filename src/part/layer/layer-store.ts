@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
 import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import { PartialBlobs } from './partial-blobs.ts';
@@ -157,11 +158,11 @@ export class LayerStore {
     if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
     try {
-      const usage = await this.#resume(nameOf(seq), request);
-      renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq)));
+      const usage = await atPoint('layer/unpack', () => this.#resume(nameOf(seq), request));
+      await atPoint('layer/rename', () => renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq))));
       await unpacked?.();
-      await this.#synced.wait();
-      return await this.#record(seq, expected, usage);
+      await atPoint('layer/sync', () => this.#synced.wait());
+      return await atPoint('layer/record', () => this.#record(seq, expected, usage));
     } catch (error) {
       await this.#discard(seq);
       throw error;
@@ -272,9 +273,11 @@ export class LayerStore {
   async #discard(seq: number, name = nameOf(seq)): Promise<void> {
     this.#left.delete(seq);
     try {
-      await removeLargeTree(join(this.#staging, name));
-      await removeLargeTree(join(this.#layers, name));
-      await removeTree(join(this.#outlines, name));
+      await atPoint('layer/discard', async () => {
+        await removeLargeTree(join(this.#staging, name));
+        await removeLargeTree(join(this.#layers, name));
+        await removeTree(join(this.#outlines, name));
+      });
       this.#journal.ledger.clear(seq);
     } catch (error) {
       this.#left.set(seq, name);

@@ -1,5 +1,6 @@
 /** Runs a command inside a running container to its end (CRI ExecSync), by the OCI runtime alone: no conmon, no terminal. */
 import { failure, isKind } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunResult } from '../../host/spawn.ts';
 import { endExec, fateOf } from './end-exec.ts';
@@ -64,7 +65,7 @@ export async function execSync(request: ExecSyncRequest): Promise<ExecSyncResult
 async function runExec({ runtime, id, maxBytes }: ExecSyncRequest, files: ExecFiles, signal: AbortSignal): Promise<RunResult> {
   const { file, args } = runtime.command;
   try {
-    return await run(file, [...args, 'exec', '--process', files.processFile, '--pid-file', files.pidFile, id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) });
+    return await atPoint('program/runtime exec', () => run(file, [...args, 'exec', '--process', files.processFile, '--pid-file', files.pidFile, id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) }));
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;

@@ -3,6 +3,7 @@
  * conmon (conmon.ts), commands run inside them by exec-sync.ts.
  */
 import { failure, isKind } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import type { Logger } from '../../base/log.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunOptions, RunResult } from '../../host/spawn.ts';
@@ -147,7 +148,7 @@ export class OciRuntime {
 
   async #run(act: string, object: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
     try {
-      return await run(this.command.file, [...this.command.args, ...args], options);
+      return await atPoint(`program/runtime ${args[0]}`, () => run(this.command.file, [...this.command.args, ...args], options));
     } catch (error) {
       if (isKind(error, 'not-found')) throw missingRuntime(this, act, object, error);
       if (isKind(error, 'deadline-exceeded')) throw failure('deadline-exceeded', { act, object, why: `${this.name} (${args[0]}) did not finish within ${options.deadlineMs / 1000} s`, cause: error });

@@ -3,6 +3,7 @@
  * removal, the recovery after a crash) undoes them through `undo`. There is one undo a kind, used by all three.
  */
 import { during } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import type { Debts } from './debts.ts';
 import type { Ledger, LedgerRow } from './ledger.ts';
 
@@ -40,7 +41,7 @@ export class Effects {
   async make<T>(effect: { owner: string; kind: string; data: unknown }, work: () => Promise<T> | T): Promise<T> {
     if (!this.#undos.has(effect.kind)) throw new Error(`effect ${effect.kind} has no undo`);
     this.#ledger.intend(effect.owner, effect.kind, effect.data);
-    return await work();
+    return await atPoint(`make/${effect.kind}`, work);
   }
 
   /**
@@ -91,7 +92,7 @@ export class Effects {
   async #undoRow(row: LedgerRow): Promise<void> {
     const undo = this.#undos.get(row.kind);
     if (undo === undefined) return; // another engine's kind
-    await undo(row.data as never, row.owner);
+    await atPoint(`undo/${row.kind}`, () => undo(row.data as never, row.owner));
     this.#ledger.clear(row.seq);
     this.#debts.paid(keyOf(row));
   }
