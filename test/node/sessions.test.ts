@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { spdyClient } from '../../src/face/streaming/spdy/spdy-client.fake.ts';
-import type { SpdyClient } from '../../src/face/streaming/spdy/spdy-client.fake.ts';
+import { spdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
+import type { SpdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
 import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 

@@ -7,7 +7,7 @@
  * a writer waits for its bytes to leave, and a reader that does not take what came stops the transport, for all streams.
  */
 import { Duplex } from 'node:stream';
-import { failure } from '../../../base/errors.ts';
+import { failure } from '../../base/errors.ts';
 import { SpdyFrameDecoder } from './frame-decoder.ts';
 import type { SpdyFrame } from './frame-decoder.ts';
 import { dataHeader, goaway, longestData, ping, resetStatus, rstStream, synReply, windowUpdate } from './frames.ts';
