@@ -29,6 +29,8 @@ export class FakeRuntime {
   readonly exits = new Map<string, number>();
   /** What Exec, Attach and PortForward answer with, one after the other. */
   readonly urls: string[] = [];
+  /** Ids of containers that have a terminal. */
+  readonly terminalContainers = new Set<string>();
   readonly socket: string;
 
   constructor(socket: string) {
@@ -104,7 +106,7 @@ export class FakeRuntime {
     },
     containerStatus: ({ containerId }: { containerId: string }) => {
       const one = this.containers.get(containerId)!;
-      return { status: { ...one, startedAt: 0n, finishedAt: 0n, reason: '', message: '', mounts: [], resources: undefined, user: undefined, stopSignal: 0 }, info: {} };
+      return { status: { ...one, startedAt: 0n, finishedAt: 0n, reason: '', message: '', mounts: [], resources: undefined, user: undefined, stopSignal: 0 }, info: { info: JSON.stringify({ runtimeSpec: { process: { terminal: this.terminalContainers.has(containerId) } } }) } };
     },
     execSync: ({ cmd, timeout }: ExecSyncRequest) => {
       this.#change(`exec ${cmd.join(' ')} ${timeout}`);

@@ -169,7 +169,7 @@ export class SpdyConnection {
         if (frame.fin) this.#streams.get(frame.stream)?.push(null);
         return;
       case 'rst-stream':
-        this.#refused(frame.stream);
+        this.#refused(frame.stream, 'the server refused it');
         this.#streams.get(frame.stream)?.reset();
         return;
       case 'ping':
@@ -185,8 +185,8 @@ export class SpdyConnection {
     this.#asked.delete(id);
   }
 
-  #refused(id: number): void {
-    this.#asked.get(id)?.reject(notOpened(this.#streams.get(id)?.headers, 'the server refused it'));
+  #refused(id: number, why: string): void {
+    this.#asked.get(id)?.reject(notOpened(this.#streams.get(id)?.headers, why));
     this.#asked.delete(id);
   }
 
@@ -236,7 +236,7 @@ export class SpdyConnection {
   #close(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
-    for (const id of this.#asked.keys()) this.#refused(id);
+    for (const id of this.#asked.keys()) this.#refused(id, 'the connection is gone');
     for (const stream of this.#streams.values()) {
       // What a server sent before it closed is still to be read; of a client that is gone nothing is wanted.
       if (this.#deps.onStream === undefined) stream.peerLeft();

@@ -48,9 +48,9 @@ export async function remoteCommand(command: RemoteCommand): Promise<RemoteEnd> 
     const outputs = Promise.all([pipeline(stdout, command.stdout, { end: false }), stderr && pipeline(stderr, command.stderr, { end: false })]);
     outputs.catch(() => {}); // the race may be over
     const end = await Promise.race([detached, Promise.all([textOf(error), outputs])]);
-    if (end === 'detached') return end;
-    if (signal.aborted) throw failure('cancelled', { act, object });
-    return exitCodeOf(end[0], command);
+    return end === 'detached' ? end : exitCodeOf(end[0], command);
+  } catch (error) {
+    throw signal.aborted ? failure('cancelled', { act, object, cause: error }) : error;
   } finally {
     for (const one of undo.reverse()) one();
   }
