@@ -1,5 +1,10 @@
 /** Exec, attach and port-forward through the whole daemon: the CRI's URL, a client as kubelets pass it on, and a container. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { spdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
@@ -12,6 +17,9 @@ after(() => node.stop());
 const { client } = node;
 const pod = await node.runPod();
 const containerId = await node.runContainer(pod, { script: 'mkdir /www; echo served >/www/index.html; httpd -p 8080 -h /www; while read -r line; do echo "got $line"; done', config: { stdin: true } });
+const program = path.join(import.meta.dirname, '../../dist/main/gantry.js');
+const gantry = `'${process.execPath}' '${program}'`;
+const env = { ...process.env, GANTRY_SOCKET: node.daemon.paths.socket };
 const plain = { containerId, tty: false, stdin: true, stdout: true, stderr: true };
 
 async function opened(url: string, ...types: string[]): Promise<{ spdy: SpdyClient; stream: Record<string, number> }> {
@@ -82,6 +90,28 @@ test('a port of the pod is reached, and one that nobody listens on is told', asy
   assert.match(await spdy.text(served.data), /\r\n\r\nserved\n$/);
   assert.equal(await spdy.text(served.error), '');
   await spdy.end();
+});
+
+test("people's terminals are the command's, and theirs again after", async () => {
+  const session = `stty rows 33 cols 101; ${gantry} exec -it ${containerId} sh -c "stty size; stty -a | grep -o '[-]*icanon'; read -r word; echo got \\$word; exit 5"; echo code $?; stty -a | grep -o -- '-*icanon'`;
+  const script = spawn('script', ['-qec', session, '/dev/null'], { env });
+  script.stdin.write('typed\n');
+
+  const shown = (await text(script.stdout)).replaceAll('\r', '');
+
+  assert.match(shown, /33 101\nicanon\n(.*\n)*got typed\ncode 5\nicanon\n$/);
+});
+
+test("people's pipes and ports reach the container, and an interrupt ends a forwarder in order", async () => {
+  const cat = spawn('sh', ['-c', `printf 'through a pipe' | ${gantry} exec -i ${containerId} -- cat`], { env });
+  assert.equal(await text(cat.stdout), 'through a pipe');
+
+  const forwarder = spawn(process.execPath, [program, 'port-forward', '--address', '127.0.0.1', pod.id, ':8080'], { env });
+  const [line] = (await once(createInterface(forwarder.stdout), 'line')) as [string];
+  const local = /^Forwarding from 127\.0\.0\.1:(\d+) -> 8080$/.exec(line)?.[1];
+  assert.equal(await (await fetch(`http://127.0.0.1:${local}/`)).text(), 'served\n');
+  forwarder.kill('SIGINT');
+  assert.deepEqual(await once(forwarder, 'exit'), [0, null]);
 });
 
 test('what can be refused is refused before a URL is given', async () => {

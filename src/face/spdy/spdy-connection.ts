@@ -3,7 +3,7 @@
  * Duplex. Only clients open streams: nobody there uses the other way.
  *
  * Flow control. We credit what the readers took, so that a peer that keeps to windows goes on. What it credits us is not kept to:
- * spdystream never sends a window update, and would get 64 KiB and no more. The transport's own back-pressure holds both directions instead:
+ * spdystream never sends a window update, and would get 64 KiB and no more. Nor do we as a client. The transport's own back-pressure holds both directions instead:
  * a writer waits for its bytes to leave, and a reader that does not take what came stops the transport, for all streams.
  */
 import { Duplex } from 'node:stream';
@@ -128,7 +128,12 @@ export class SpdyConnection {
 
   /** Of a stream: so many bytes were taken. */
   credit(stream: number, bytes: number): void {
-    this.#send(windowUpdate(stream, bytes));
+    if (this.#creditsPeer) this.#send(windowUpdate(stream, bytes));
+  }
+
+  /** Only clients are credited: their servers keep to no windows, and what reaches one after it closed makes its kernel throw away the output still on its way. */
+  get #creditsPeer(): boolean {
+    return this.#deps.onStream !== undefined;
   }
 
   #sayGoodbye(): void {
@@ -225,7 +230,7 @@ export class SpdyConnection {
   #creditConnection(bytes: number): void {
     this.#credit += bytes;
     if (this.#credit < creditStep) return;
-    this.#send(windowUpdate(0, this.#credit));
+    this.credit(0, this.#credit);
     this.#credit = 0;
   }
 
