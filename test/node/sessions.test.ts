@@ -121,3 +121,16 @@ test('what can be refused is refused before a URL is given', async () => {
   await assertFails(client.attach({ ...plain, containerId: unknown }), status.NOT_FOUND, /f{64}/);
   await assertFails(client.portForward({ podSandboxId: unknown, port: [80] }), status.NOT_FOUND, /f{64}/);
 });
+
+test('a command whose daemon was killed is ended by the next one', async () => {
+  const { url } = await client.exec({ ...plain, cmd: ['sleep', '86124'] });
+  const running = () => node.sh(containerId, 'ps | grep -c "[s]leep 86124" || true');
+  const { spdy } = await opened(url, 'error', 'stdin', 'stdout', 'stderr');
+  await eventually(async () => assert.equal((await running()).trim(), '1'));
+
+  await node.daemon.kill9();
+  await spdy.end();
+  await node.daemon.restart();
+
+  await eventually(async () => assert.equal((await running()).trim(), '0'));
+});
