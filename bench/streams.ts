@@ -89,25 +89,29 @@ async function bench(undo: AsyncDisposableStack): Promise<void> {
   await add(startGantry({ runtime: values.runtime, registriesConf: images.registriesConf }));
   if (values.peer !== 'none') await add(startContainerd({ runtime: '/usr/bin/runc', pauseImage: images.pause }));
 
+  const gantry = all[0]!;
+  const lives: string[] = [];
+  const note = (when: string): void => void lives.push(`${when.padEnd(30)}${heldText(held(gantry))}`);
+  note('at first');
   progress(`first byte: ${values.rounds} rounds`);
   const rows = [row('exec, first byte of echo', 'ms', await inTurns(all, whole('rounds'), firstByte), '≤ 0.5 × peer')];
   rows.push(...(await bulkRows(all, 'exec cat', bulkExec)), ...(await bulkRows(all, 'port-forward', bulkPortForward)));
+  note('after the large files');
   progress(`${values['at-once']} sessions at once`);
   rows.push(row(`${values['at-once']} sessions at once`, 'ms', await inTurns(all, 1, (served) => manyAtOnce(served, whole('at-once')))));
-  const gantry = all[0]!;
   await settled(gantry);
-  const lives = [heldText(held(gantry))];
+  note(`after ${values['at-once']} at once`);
   for (let part = 0; part < 4; part++) {
     progress(`abandoned sessions: part ${part + 1} of 4`);
     await abandon(gantry, Math.ceil(whole('abandoned') / 4));
     await settled(gantry);
-    lives.push(heldText(held(gantry)));
+    note(`after ${part + 1}/4 of ${values.abandoned} abandoned`);
   }
   const { cores, cpu, load } = machineFacts();
   console.log([
     `${cores} × ${cpu}, load ${load.toFixed(1)}`, ...all.map(({ subject }) => subject.description), '',
     `${''.padEnd(30)}${all.map(({ subject }) => subject.name.padStart(14)).join('')}   ratio  target`, ...rows, '',
-    `the daemon before, and after each quarter of ${values.abandoned} abandoned sessions:`, ...lives,
+    'the daemon of Gantry:', ...lives,
   ].join('\n'));
 }
 
