@@ -22,6 +22,7 @@ export const sentences: Readonly<Record<string, string>> = {
   messages: 'writes src/gen/cri.ts and admin.ts from their proto files',
   build: 'compiles src/ to dist/',
   bench: 'compares pod start, exec, lists and memory with containerd and with the bare floor, side by side (root)',
+  'bench:streams': 'compares exec and port-forward with containerd, side by side (root)',
   'bench:pull': 'compares pulls with containerd and with a plain download, side by side (root)',
 };
 

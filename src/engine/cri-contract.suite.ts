@@ -329,6 +329,20 @@ export function criContract(name: string, { start, peer }: ContractOptions): voi
         await assertFails(client.updateContainerResources({ containerId, linux: message(LinuxContainerResources) }), status.NOT_FOUND);
       });
 
+      test('sessions are given a URL each, and an unknown container none', async () => {
+        const pod = await runPod();
+        const containerId = await run(pod);
+        const streams = { tty: false, stdin: false, stdout: true, stderr: true };
+
+        const asked = [client.exec({ containerId, cmd: ['true'], ...streams }), client.exec({ containerId, cmd: ['true'], ...streams }), client.attach({ containerId, ...streams }), client.portForward({ podSandboxId: pod.id, port: [80] })];
+        const urls = (await Promise.all(asked)).map(({ url }) => url);
+        assert.equal(new Set(urls).size, 4);
+        for (const url of urls) assert.match(url, /^https?:\/\/[^/]+\/(exec|attach|portforward)\/./);
+        await assertFails(client.exec({ containerId: unknownId, cmd: ['true'], ...streams }), status.NOT_FOUND);
+        await assertFails(client.attach({ containerId: unknownId, ...streams }), status.NOT_FOUND);
+        await assertFails(client.portForward({ podSandboxId: unknownId, port: [80] }), status.NOT_FOUND);
+      });
+
       test('a container is found by the beginning of its id', async () => {
         const id = await run(await runPod());
         const containerId = id.slice(0, 16);

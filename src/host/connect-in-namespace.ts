@@ -3,7 +3,7 @@
  * it was made in, wherever its maker stands when it connects.
  */
 import { Socket } from 'node:net';
-import { failure, hasCode } from '../base/errors.ts';
+import { failure, hasCode, isKind } from '../base/errors.ts';
 import { AF_INET, AF_INET6, libc, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from './libc.ts';
 import { inNetworkNamespace } from './namespaces.ts';
 
@@ -24,7 +24,7 @@ export async function connectToLoopback(target: LoopbackTarget): Promise<Socket>
   try {
     return await connect(target, AF_INET, '127.0.0.1');
   } catch (error) {
-    if (target.signal.aborted || hasCode(error, 'EMFILE')) throw error;
+    if (target.signal.aborted || hasCode(error, 'EMFILE') || isKind(error, 'deadline-exceeded')) throw error;
     return await connect(target, AF_INET6, '::1').catch((second: unknown) => {
       throw isWithoutIpv6(second) ? error : second;
     });

@@ -89,7 +89,9 @@ test('exec hands on what the command wrote, and its code', async (t) => {
 
   assert.deepEqual(await runCommand(fake.socket, ['exec', '--timeout', '1500ms', 'web/server', 'sh', '-c', 'x', '--help']), { code: 7, out: 'out\n', err: 'err\n' });
   assert.deepEqual(fake.calls, ['exec sh -c x --help 2']);
-  assert.match((await runCommand(fake.socket, ['exec', '-it', 'web/server', 'sh'])).err, /interactive exec comes with the streaming server/);
+  assert.match((await runCommand(fake.socket, ['exec', '-i', '--timeout', '1s', 'web/server', 'sh'])).err, /--timeout is for commands without -i and -t/);
+  assert.match((await runCommand(fake.socket, ['exec', '-it', 'web/server', 'sh'])).err, /the input device is not a TTY: leave out -t/);
+  assert.match((await runCommand(fake.socket, ['exec', 'web/server', '--'])).err, /COMMAND is missing/);
 });
 
 test('pull prints the id, and takes credentials from the flag, from stdin or from the environment', async (t) => {
@@ -164,6 +166,23 @@ test('logs go to the stream they came from', async (t) => {
   assert.equal((await runCommand(fake.socket, ['logs', '-t', '-n1', 'server'])).err, '2026-01-01T00:00:01Z two\n');
   assert.match((await runCommand(fake.socket, ['logs', 'helper'])).err, /the container wrote nothing yet, or its log was removed/);
   assert.match((await runCommand(fake.socket, ['logs', 'web'])).err, /find container web: this may be container shop\/web\/\w+/);
+});
+
+test('logs have the habits of their namesakes: all lines, a time, the attempt before', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  const [first] = [...fake.containers.values()];
+  fake.containers.set('636f9', { ...first!, id: '636f9', createdAt: first!.createdAt + 1n, logPath: path.join(fake.folder, 'second.log') });
+  await writeFile(path.join(fake.folder, 'server.log'), '2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stdout F two\n');
+  await writeFile(path.join(fake.folder, 'second.log'), '2026-01-01T00:00:02Z stdout F three\n');
+  const out = async (...argv: string[]) => (await runCommand(fake.socket, ['logs', ...argv, 'web/server'])).out;
+
+  assert.equal(await out(), 'three\n');
+  for (const all of [['-p'], ['-p', '--tail', 'all'], ['--previous', '--tail=-1']]) assert.equal(await out(...all), 'one\ntwo\n');
+  assert.equal(await out('-p', '--since-time', '2026-01-01T00:00:01Z'), 'two\n');
+  assert.match((await runCommand(fake.socket, ['logs', '-p', 'db'])).err, /find container shop\/db\/db: there was no attempt before this one, or it was removed/);
+  assert.match((await runCommand(fake.socket, ['logs', '--since', '1h', '--since-time', 'x', 'db'])).err, /give one/);
+  assert.match((await runCommand(fake.socket, ['logs', '--since-time', '10m', 'db'])).err, /--since-time wants a time such as/);
 });
 
 test('version names both ends', async (t) => {
