@@ -1,0 +1,93 @@
+/** Pods of handler `runsc`: their containers share one gVisor sandbox, beside pods of the node's own runtime. */
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { PodSandboxState } from '../../src/gen/cri.ts';
+import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
+import { eventually, startWorkload } from '../support/workload.ts';
+
+const node = await startWorkload({ config: '[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\n' });
+after(() => node.stop());
+const { client } = node;
+const pod = await node.runPod({}, 'runsc');
+const containerId = await node.runContainer(pod, { script: 'echo begun; echo trouble >&2; mkdir /www; echo served >/www/index.html; httpd -p 8080 -h /www; while read -r line; do echo "got $line"; done', config: { stdin: true } });
+const session = { containerId, tty: false, stdin: true, stdout: true, stderr: true };
+
+test('a container runs on the kernel of gVisor, and one of another pod beside it on the node\'s', async () => {
+  const beside = await node.outputOf(await node.runPod(), { script: 'cat /proc/version' });
+
+  assert.match(await node.sh(containerId, 'dmesg'), /Starting gVisor/);
+  assert.notEqual(await node.sh(containerId, 'cat /proc/version'), beside.trim());
+});
+
+test('both of its streams are in its log, line by line', async () => {
+  const lines = (await node.log(containerId)).map(({ stream, text }) => `${stream}: ${text.trimEnd()}`);
+
+  assert.deepEqual(lines.slice(0, 2).sort(), ['stderr: trouble', 'stdout: begun']);
+});
+
+test('the containers of a pod share their network, and each ends with a code of its own', async () => {
+  assert.match(await node.outputOf(pod, { script: 'printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc 127.0.0.1 8080' }), /served/);
+  const failing = await node.runContainer(pod, { script: 'exit 7' });
+
+  assert.equal((await node.ended(failing)).exitCode, 7);
+});
+
+test('the pod has the address that its network gave it, for others to connect to', async () => {
+  const address = await node.addressOf(pod);
+  const beside = await node.runPod();
+
+  assert.match(await node.outputOf(beside, { script: `printf "GET / HTTP/1.0\\r\\n\\r\\n" | nc ${address} 8080` }), /served/);
+});
+
+test('a command has its input, a terminal where it wants one, and its exit code', async () => {
+  assert.equal((await client.execSync({ containerId, cmd: ['sh', '-c', 'exit 3'], timeout: 10n })).exitCode, 3);
+  const { url } = await client.exec({ ...session, tty: true, stderr: false, cmd: ['sh', '-c', 'tty; read line; echo "<$line>"; exit 5'] });
+  const ws = new WsClient(url, 'v5.channel.k8s.io');
+  await ws.opened;
+  ws.send(0, 'words\n');
+  await ws.closed;
+
+  assert.match(ws.of(1).toString(), /^\/dev\/pts\/\d+\r\n[^]*<words>/);
+  assert.match(ws.of(3).toString(), /"reason":"ExitCode","message":"5"/);
+});
+
+test('who attaches talks to the container itself', async () => {
+  const { url } = await client.attach(session);
+  const ws = new WsClient(url, 'v5.channel.k8s.io');
+  await ws.opened;
+
+  await eventually(() => {
+    ws.send(0, 'a line\n');
+    assert.match(ws.of(1).toString(), /got a line\n/);
+  });
+  ws.socket.close();
+});
+
+test('a container that was never started is removed, and its sandbox goes on', async () => {
+  const created = await node.createContainer(pod);
+
+  await client.removeContainer({ containerId: created });
+
+  assert.equal((await client.podSandboxStatus({ podSandboxId: pod.id })).status?.state, PodSandboxState.SANDBOX_READY);
+});
+
+test('a pod survives the daemon: its containers go on, and one made before it is started after', async () => {
+  const created = await node.createContainer(pod, { script: 'echo late; exit 4' });
+
+  await node.daemon.kill9();
+  await node.daemon.restart();
+
+  assert.match(await node.sh(containerId, 'dmesg'), /Starting gVisor/);
+  await client.startContainer({ containerId: created });
+  assert.equal((await node.ended(created)).exitCode, 4);
+  assert.match(JSON.stringify(await node.log(created)), /late/);
+});
+
+test('a container obeys its stop signal', async () => {
+  const id = await node.runContainer(pod, { script: 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done' });
+  await eventually(async () => assert.match(JSON.stringify(await node.log(id)), /ready/));
+
+  await client.stopContainer({ containerId: id, timeout: 10n });
+
+  assert.equal((await node.statusOf(id)).exitCode, 9);
+});
