@@ -1,9 +1,12 @@
 /** Pods of handler `runsc`: their containers share one gVisor sandbox, beside pods of the node's own runtime. */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { PodSandboxState } from '../../src/gen/cri.ts';
+import { status } from '@grpc/grpc-js';
+import { LinuxContainerResources, NamespaceMode, PodSandboxState } from '../../src/gen/cri.ts';
+import { spdyClient } from '../../src/face/streaming/spdy/spdy-client.fake.ts';
 import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
-import { eventually, startWorkload } from '../support/workload.ts';
+import { message } from '../support/cri-messages.ts';
+import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 
 const node = await startWorkload({ config: '[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\n' });
 after(() => node.stop());
@@ -41,13 +44,13 @@ test('the pod has the address that its network gave it, for others to connect to
 
 test('a command has its input, a terminal where it wants one, and its exit code', async () => {
   assert.equal((await client.execSync({ containerId, cmd: ['sh', '-c', 'exit 3'], timeout: 10n })).exitCode, 3);
-  const { url } = await client.exec({ ...session, tty: true, stderr: false, cmd: ['sh', '-c', 'tty; read line; echo "<$line>"; exit 5'] });
+  const { url } = await client.exec({ ...session, tty: true, stderr: false, cmd: ['sh', '-c', 'test -t 0 && stty size; read line; echo "<$line>"; exit 5'] });
   const ws = new WsClient(url, 'v5.channel.k8s.io');
   await ws.opened;
   ws.send(0, 'words\n');
   await ws.closed;
 
-  assert.match(ws.of(1).toString(), /^\/dev\/pts\/\d+\r\n[^]*<words>/);
+  assert.match(ws.of(1).toString(), /^\d+ \d+\r\n[^]*<words>/);
   assert.match(ws.of(3).toString(), /"reason":"ExitCode","message":"5"/);
 });
 
@@ -90,4 +93,41 @@ test('a container obeys its stop signal', async () => {
   await client.stopContainer({ containerId: id, timeout: 10n });
 
   assert.equal((await node.statusOf(id)).exitCode, 9);
+});
+
+test('at its timeout a command is killed with its children', async () => {
+  await assertFails(client.execSync({ containerId, cmd: ['sh', '-c', 'sleep 20001 & sleep 20002'], timeout: 1n }), status.DEADLINE_EXCEEDED, /timed out after 1 s; its processes were killed/);
+
+  assert.doesNotMatch(await node.sh(containerId, 'ps'), /sleep 2000/);
+});
+
+test('a port of the pod is reached, and one that nobody listens on is told', async () => {
+  const { url } = await client.portForward({ podSandboxId: pod.id, port: [] });
+  const spdy = await spdyClient(url, 'portforward.k8s.io');
+  const connection = async (port: number, request: number) => {
+    const headers = { port: String(port), requestid: String(request) };
+    return { error: await spdy.open({ streamtype: 'error', ...headers }, true), data: await spdy.open({ streamtype: 'data', ...headers }) };
+  };
+
+  const refused = await connection(8099, 1);
+  assert.match(await spdy.text(refused.error), /nobody listens on port 8099 of 10\./);
+  const served = await connection(8080, 2);
+  spdy.send(served.data, 'GET / HTTP/1.0\r\n\r\n');
+  assert.match(await spdy.text(served.data), /\r\n\r\nserved\n$/);
+  await spdy.end();
+});
+
+test('a pod that outgrows its memory ends, and its containers say why', async () => {
+  const { linux } = node.podConfig({ name: 'small' });
+  const resources = message(LinuxContainerResources, { memoryLimitInBytes: 96n << 20n });
+  const small = await node.runPod({ name: 'small', config: { linux: { ...linux!, resources } } }, 'runsc');
+  const id = await node.runContainer(small, { script: 'head -c 300m /dev/zero | tail' });
+
+  const { exitCode, reason } = await node.ended(id);
+  assert.deepEqual({ exitCode, reason }, { exitCode: 137, reason: 'OOMKilled' });
+});
+
+test('what gVisor cannot do is refused with a reason', async () => {
+  await assertFails(node.runPod({ namespaces: { network: NamespaceMode.NODE } }, 'runsc'), status.FAILED_PRECONDITION, /namespace_options\.network: handler runsc runs pods in gVisor sandboxes, whose own network cannot be the node's: give the handler the flag --network=host/);
+  await assertFails(client.updateContainerResources({ containerId, linux: message(LinuxContainerResources, { cpuShares: 100n }), windows: undefined, annotations: {} }), status.FAILED_PRECONDITION, /gVisor cannot change the limits/);
 });

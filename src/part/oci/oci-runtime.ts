@@ -11,6 +11,7 @@ import type { Command } from './command.ts';
 import { runtimeFailure } from './runtime-failure.ts';
 import { parseProbe } from './runtime-probe.ts';
 import type { RuntimeProbe } from './runtime-probe.ts';
+import { parseCpuTime, withDescendants } from './sandbox-answers.ts';
 import { StartGates } from './start-gate.ts';
 
 export interface OciRuntimeDeps {
@@ -139,6 +140,24 @@ export class OciRuntime {
   }
 
   /**
+   * Kills a process of a container in a sandbox, by its pid there, with all that descend from it; what it left to the container's first process
+   * cannot be told from others and goes on. Undefined, or no such process any more, is success.
+   */
+  async killInSandbox(id: string, pid: number | undefined): Promise<void> {
+    if (pid === undefined) return;
+    const table = await this.#run('list the processes of container', id, ['ps', '--format', 'table', id], { deadlineMs: askDeadlineMs });
+    for (const victim of withDescendants(pid, table.stdout.toString())) {
+      await this.#run('kill a process of container', id, ['kill', '--pid', String(victim), id, '9'], { deadlineMs: askDeadlineMs });
+    }
+  }
+
+  /** What the containers' own share of a sandbox's CPU time is, in nanoseconds; undefined when it cannot tell. */
+  async cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
+    const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
+    return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
+  }
+
+  /**
    * Removes the runtime's record, cgroup and mounts of an ended container; with `force` kills a running one first. Unknown is
    * success.
    */
@@ -165,6 +184,7 @@ export class OciRuntime {
 
   /** Changes the cgroup limits: `resources` is the JSON of linux.resources of the OCI runtime spec, with only the members to change. */
   async update(id: string, resources: string): Promise<void> {
+    if (this.sandbox !== undefined) throw failure('failed-precondition', { act: 'update resources of container', object: id, why: `${this.name}: gVisor cannot change the limits of a container that is there; restart the pod with the new ones` });
     await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], { deadlineMs: commandDeadlineMs, input: resources });
   }
 
