@@ -151,7 +151,7 @@ export class OciRuntime {
     }
   }
 
-  /** What the containers' own share of a sandbox's CPU time is, in nanoseconds; undefined when it cannot tell. */
+  /** The CPU time of a container in a sandbox, in nanoseconds; undefined when the sandbox does not tell. */
   async cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
     const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
     return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
