@@ -7,6 +7,7 @@ import { spdyClient } from '../../src/face/streaming/spdy/spdy-client.fake.ts';
 import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
 import { message } from '../support/cri-messages.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
+import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
 // It has an OCI runtime of its own: once is enough.
 if (process.env.RUNTIME === 'runc') test('gVisor', (t) => t.skip('tested in the pass of crun'));
@@ -152,5 +153,9 @@ async function testSandboxes(): Promise<void> {
   test('what gVisor cannot do is refused with a reason', async () => {
     await assertFails(node.runPod({ namespaces: { network: NamespaceMode.NODE } }, 'runsc'), status.FAILED_PRECONDITION, /namespace_options\.network: handler runsc runs pods in gVisor sandboxes, whose own network cannot be the node's: give the handler the flag --network=host/);
     await assertFails(client.updateContainerResources({ containerId, linux: message(LinuxContainerResources, { cpuShares: 100n }), windows: undefined, annotations: {} }), status.FAILED_PRECONDITION, /gVisor cannot change the limits/);
+  });
+
+  test('of all these pods nothing is left once they are removed, the firewall rules of their addresses neither', async () => {
+    await assertRemovalLeavesNothing(node.daemon);
   });
 }
