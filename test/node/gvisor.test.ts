@@ -155,6 +155,13 @@ async function testSandboxes(): Promise<void> {
     await assertFails(client.updateContainerResources({ containerId, linux: message(LinuxContainerResources, { cpuShares: 100n }), windows: undefined, annotations: {} }), status.FAILED_PRECONDITION, /gVisor cannot change the limits/);
   });
 
+  test('a program that is not there fails the start with the words of gVisor, and the container has ended', async () => {
+    const id = await node.createContainer(pod, { command: ['/no/such/program'] });
+
+    await assertFails(client.startContainer({ containerId: id }), status.FAILED_PRECONDITION, /start container .*runsc: .*no\/such\/program.*no such file/);
+    await node.ended(id);
+  });
+
   test('of all these pods nothing is left once they are removed, the firewall rules of their addresses neither', async () => {
     await assertRemovalLeavesNothing(node.daemon);
   });
