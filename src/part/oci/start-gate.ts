@@ -7,7 +7,7 @@
  * in, it runs `runsc start` with these streams, then `runsc wait`, and ends as the container ended. It lives on when we do not.
  */
 import { constants } from 'node:fs';
-import { open, rm } from 'node:fs/promises';
+import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../../base/errors.ts';
 import { run } from '../../host/spawn.ts';
@@ -80,9 +80,11 @@ export class StartGates {
     }
   }
 
-  /** Takes the gate of a deleted container away. */
+  /** Takes the gate of a deleted container away, and a lock file that a command of runsc made anew while another deleted the container. */
   async remove(id: string): Promise<void> {
     await this.dismiss(id);
     await rm(join(this.#root, id), { recursive: true, force: true });
+    const names = (await readdir(this.#root)).filter((name) => name.startsWith(`${id}_sandbox:`));
+    if (!names.some((name) => name.endsWith('.state'))) await Promise.all(names.map((name) => rm(join(this.#root, name), { force: true })));
   }
 }
