@@ -28,6 +28,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 programs='
 crun             crun                        crun                        crun            crun
 runc             runc                        runc                        runc            runc
+runsc            runsc                       -                           -               -
 conmon           conmon                      conmon                      conmon          conmon
 cni-plugins      containernetworking-plugins containernetworking-plugins cni-plugins     cni-plugins
 iptables         iptables                    iptables-nft                iptables        iptables

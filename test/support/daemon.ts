@@ -73,7 +73,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const part = beginPart();
   const paths = pathsIn(part.dir);
   for (const dir of [paths.root, paths.logs]) mkdirSync(dir, { mode: 0o711 });
-  writeFileSync(paths.configFile, options.config ?? '');
+  writeFileSync(paths.configFile, `${options.config ?? ''}${sandboxedHandler(options)}`);
   writeFileSync(paths.registriesConf, options.registriesConf ?? '');
   const network = makeTestNetwork({ mark: part.mark, confDir: paths.cniConfDir, dataDir: path.join(part.dir, 'ipam') });
   const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache(), ...options.env };
@@ -128,6 +128,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     throw error;
   }
   return daemon;
+}
+
+/** The one handler that the daemon does not know by itself, where RUNTIME names it. */
+function sandboxedHandler({ runtime = process.env.RUNTIME, config = '' }: DaemonOptions): string {
+  return runtime === 'runsc' && !config.includes('[runtime.handlers.runsc]') ? '\n[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\n' : '';
 }
 
 /** Stops and removes every pod that a runtime knows. */

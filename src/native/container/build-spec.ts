@@ -101,6 +101,7 @@ function namespacesOf(deps: ContainerDeps, { pod, security }: { pod: ContainerIn
 function targetPidNamespace(deps: ContainerDeps, podId: string, targetId: string): string | undefined {
   if (targetId === '') return undefined;
   const target = getByIdPrefix(deps.records, targetId, 'target container');
+  if (deps.handlers.find(target.handler)?.sandbox !== undefined) throw failure('failed-precondition', { act: 'share the PID namespace of container', object: targetId, why: 'gVisor cannot join one container to another: let the pod share its PID namespace' });
   if (target.podId !== podId) throw failure('invalid-argument', { act: 'share the PID namespace of container', object: targetId, why: 'it belongs to another pod' });
   if (containerState(target) !== ContainerState.CONTAINER_RUNNING) throw failure('failed-precondition', { act: 'share the PID namespace of container', object: targetId, why: 'it is not running' });
   return `/proc/${target.process.pid}/ns/pid`;

@@ -38,8 +38,8 @@ export class PodContainers {
     return this.#of(podId).map(containerStatus);
   }
 
-  statsOf(podId: string): ContainerStats[] {
-    return this.#of(podId).filter((record) => stateWord(record) === 'running').map((record) => containerStats(this.#deps, record));
+  async statsOf(podId: string): Promise<ContainerStats[]> {
+    return await Promise.all(this.#of(podId).filter((record) => stateWord(record) === 'running').map((record) => containerStats(this.#deps, record)));
   }
 
   #of(podId: string): ContainerRecord[] {

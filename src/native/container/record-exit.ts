@@ -2,6 +2,7 @@ import { kernelMessages } from '../../host/kernel-log.ts';
 import { isOomVictim, wasOomKilled } from '../../part/oci/oom-killed.ts';
 import { unknownExitCode } from '../../part/oci/exit-watch.ts';
 import type { Exit } from '../../part/oci/exit-watch.ts';
+import { accountedCgroup } from './accounted-cgroup.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerExit, ContainerRecord } from './container-record.ts';
@@ -44,7 +45,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
   if (exit.monitorLost) return { code: exit.code, at: exit.at, reason: 'Unknown', message: record.bootId === deps.bootId ? lostMessage : rebootMessage };
   const oomKilled = wasOomKilled({
     exitCode: exit.code,
-    oomKills: deps.cgroups.oomKills(record.cgroup),
+    oomKills: deps.cgroups.oomKills(accountedCgroup(deps, record)),
     oomKillsAround: (deps.cgroups.oomKillsAround(record.cgroup) ?? 0) - (record.oomKillsAround ?? 0),
     bundle: containerPaths(deps.roots, record.id).bundle,
     inKernelLog: () => isOomVictim(kernelMessages(), record.id),

@@ -27,7 +27,7 @@ export interface PodContainers {
   /** Whether any container of the pod has not ended. */
   lives(podId: string): boolean;
   statusesOf(podId: string): ContainerStatus[];
-  statsOf(podId: string): ContainerStats[];
+  statsOf(podId: string): Promise<ContainerStats[]>;
 }
 
 export interface PodSelinux {

@@ -4,6 +4,7 @@ import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import { duringOnce } from '../container/during-once.ts';
 import { checkPodConfig } from './check-pod-config.ts';
+import { checkSandbox } from './check-sandbox.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { checkCgroupParent, makeCgroup } from './pod-cgroup.ts';
 import { makeFiles } from './pod-files.ts';
@@ -38,6 +39,7 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
   checkCgroupParent(deps, request.config);
   const runtime = handlerOf(deps, request.runtimeHandler);
   const handler = runtime.name;
+  checkSandbox(runtime, request.config);
   if (podIdMappings(request.config) !== undefined) await deps.userNamespaces.check(runtime);
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);

@@ -89,6 +89,11 @@ export class Cgroups {
     return { stats, nanoCores: stats.cpu === undefined ? undefined : this.#rates.rate(cgroupsPath, stats.at, stats.cpu.usageNs) };
   }
 
+  /** The CPU use of something whose time was read elsewhere, as `measure` gives it. */
+  nanoCores(name: string, at: bigint, usageNs: bigint): bigint | undefined {
+    return this.#rates.rate(name, at, usageNs);
+  }
+
   /** Kills every process in it; returns when they are gone. Stuck in the kernel: deadline-exceeded. */
   async kill(cgroupsPath: string): Promise<void> {
     await killCgroup(this.layout, pathOfCgroupsPath(cgroupsPath));

@@ -56,6 +56,8 @@ export interface ConmonRequest {
   readonly cgroups: readonly string[];
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** True for a pod's own container, which its others run in or beside. */
+  readonly asSandbox?: boolean;
 }
 
 export interface CreatedContainer {
@@ -116,7 +118,8 @@ const argumentsCharset = 'UTF-8';
 
 function conmonArgs(request: ConmonRequest): string[] {
   const { runtime, bundle, id } = request;
-  const create = runtime.chownsStreams && (request.terminal || !request.stdin) ? withoutDevNull(runtime.createCommand, request) : runtime.createCommand;
+  const plain = runtime.createCommandOf(id, request.asSandbox ?? false);
+  const create = runtime.chownsStreams && (request.terminal || !request.stdin) ? withoutDevNull(plain, request) : plain;
   return [
     '--api-version', '1', '--sync', '--full-attach', '--no-sync-log', '--log-level', 'error',
     '--cid', id, '--cuuid', id, '--name', request.name,

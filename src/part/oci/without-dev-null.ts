@@ -3,7 +3,7 @@
  * /dev/null, that user could from then on close it to everybody (chmod 000). An empty pipe reads as /dev/null does, and is nobody
  * else's.
  */
-import type { Command } from './oci-runtime.ts';
+import type { Command } from './command.ts';
 
 /**
  * The same command without /dev/null: the shell makes an empty pipe of a here-document and becomes the command. With a terminal conmon
