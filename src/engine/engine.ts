@@ -76,7 +76,7 @@ export interface ResourceChange {
 export interface ContainerEngine {
   /** Makes a container CREATED in a READY pod (else failed-precondition). Natural key: (pod, name, attempt). */
   create(request: { podId: string; config: ContainerConfig; podConfig: PodSandboxConfig | undefined }, ctx: CallContext): Promise<string>;
-  /** CREATED to RUNNING; any other state is failed-precondition. */
+  /** CREATED to RUNNING; RUNNING already is the same call again and success, any other state failed-precondition. */
   start(id: string, ctx: CallContext): Promise<void>;
   /** Stop signal, grace of `timeoutSeconds` (0: kill at once), then SIGKILL. Exited or unknown: success. */
   stop(id: string, timeoutSeconds: number, ctx: CallContext): Promise<void>;
