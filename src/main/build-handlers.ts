@@ -20,7 +20,7 @@ export async function buildHandlers(deps: { settings: Config['runtime']; retired
     const wrapper = crun && needsHybridWrapper(cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
     return new OciRuntime({
       name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', flags, createTimeoutMs: createTimeout,
-      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun, sendsTerminal: crun,
+      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun || gvisor, sendsTerminal: crun,
       ...(gvisor ? { sandbox: { hostNetwork: hasHostNetwork(flags), startWrapper: withoutNetSysctls() } } : {}), log: deps.log,
     });
   }));

@@ -1,5 +1,6 @@
 /** Pods of handler `runsc`: their containers share one gVisor sandbox, beside pods of the node's own runtime. */
 import assert from 'node:assert/strict';
+import { statSync } from 'node:fs';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { LinuxContainerResources, NamespaceMode, PodSandboxState } from '../../src/gen/cri.ts';
@@ -166,6 +167,10 @@ async function testSandboxes(): Promise<void> {
 
     await assertFails(client.startContainer({ containerId: id }), status.FAILED_PRECONDITION, /start container .*runsc: .*no\/such\/program.*no such file/);
     await node.ended(id);
+  });
+
+  test("the node's /dev/null is still root's: gVisor gives its standard streams to the user it runs as", () => {
+    assert.deepEqual([statSync('/dev/null').uid, statSync('/dev/null').gid], [0, 0]);
   });
 
   test('of all these pods nothing is left once they are removed, the firewall rules of their addresses neither', async () => {
