@@ -53,6 +53,13 @@ export async function runFiles({ files, tests, concurrency, signal, print }: Fil
     const key = file ?? '';
     story.set(key, [...(story.get(key) ?? []), text]);
   };
+  const told = (file: string): string[] => story.get(file) ?? [];
+  /** Tests that a file takes from a suite are told by the suite's name. */
+  const toldOfSuites = (): string[] => [...story.keys()].filter((file) => file.endsWith('.suite.ts')).flatMap((file) => {
+    const texts = told(file);
+    story.delete(file);
+    return texts;
+  });
   const stream = run({ files: files.map((file) => path.join(repository, file)), cwd: repository, concurrency, signal, timeout: fileTimeoutMs, testSkipPatterns: leftOut.map(({ test }) => exactly(test)), ...(tests === undefined ? {} : { testNamePatterns: [tests] }) });
   stream.on('test:stdout', ({ file, message }) => tell(file, message));
   stream.on('test:stderr', ({ file, message }) => tell(file, message));
@@ -71,7 +78,7 @@ export async function runFiles({ files, tests, concurrency, signal, print }: Fil
     }
     const failed = of.tests - of.passed - of.skipped - of.todo;
     print(`${failed === 0 ? 'ok    ' : 'FAILED'} ${path.relative(repository, file)}  ${of.passed} passed${failed === 0 ? '' : `, ${failed} failed`}, ${(ms / 1000).toFixed(1)} s`);
-    if (failed > 0) print((story.get(file) ?? []).join('').trimEnd().replace(/^/gm, '    '));
+    if (failed > 0) print([...told(file), ...toldOfSuites()].join('').trimEnd().replace(/^/gm, '    '));
     story.delete(file);
   });
   stream.resume();
