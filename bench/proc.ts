@@ -1,5 +1,5 @@
 /** Memory and processor time of processes, as the kernel counts them. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /**
  * Proportional set size of these processes together, in bytes: memory that several of them share counts once. A process
@@ -38,4 +38,14 @@ function read(file: string): string {
   } catch {
     return '';
   }
+}
+
+/** Resident memory now, in bytes; 0 of a process that has ended. */
+export function residentOf(pid: number): number {
+  return kibibytes(read(`/proc/${pid}/status`), 'VmRSS') * 1024;
+}
+
+/** How many descriptors a process has open. */
+export function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }

@@ -27,10 +27,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'native/pod': ['native/container', 'native/image', 'part', 'engine', 'host', 'base', 'gen'],
   'native/node': ['part', 'engine', 'host', 'base', 'gen'],
   'face/grpc': ['engine', 'base', 'gen'],
-  'face/streaming': ['engine', 'base', 'gen'],
+  'face/spdy': ['base'],
+  'face/streaming': ['face/spdy', 'engine', 'base', 'gen'],
   'face/cri': ['face/grpc', 'face/streaming', 'engine', 'base', 'gen'],
   'face/admin': ['face/grpc', 'engine', 'base', 'gen'],
-  'face/cli': ['engine', 'base', 'gen'],
+  'face/cli': ['face/spdy', 'engine', 'base', 'gen'],
   'face/console': ['engine', 'base', 'gen'],
 };
 

@@ -11,6 +11,8 @@ export const sentences: Readonly<Record<string, string>> = {
   root: 'tests of single parts with real mounts, namespaces, cgroups and OCI runtimes (root)',
   node: 'tests of the whole daemon through its socket (root)',
   vm: 'tests in a virtual machine with cgroup v2 and systemd, which it builds on the first run (root)',
+  fault: 'kills the daemon at every fault point and lets each point fail; with `-- --report` all figures of docs/faults.md (root)',
+  soak: 'lives many pods on a daemon that chance kills and disturbs, for `-- --minutes N` (root)',
   types: 'checks the types of everything, tests and scripts too',
   lint: 'lints everything',
   floors: 'checks that every import goes down the floors of docs/architecture.md',
@@ -20,6 +22,7 @@ export const sentences: Readonly<Record<string, string>> = {
   messages: 'writes src/gen/cri.ts and admin.ts from their proto files',
   build: 'compiles src/ to dist/',
   bench: 'compares pod start, exec, lists and memory with containerd and with the bare floor, side by side (root)',
+  'bench:streams': 'compares exec and port-forward with containerd, side by side (root)',
   'bench:pull': 'compares pulls with containerd and with a plain download, side by side (root)',
 };
 

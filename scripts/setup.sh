@@ -4,7 +4,7 @@
 #   sh scripts/setup.sh            programs (by apt, as root), npm packages, compiled JavaScript
 #   sh scripts/setup.sh packages   npm packages only: no root needed
 #   sh scripts/setup.sh bench      all of the first, and the peer that the benchmark compares with
-#   sh scripts/setup.sh test       all of the first, and on Debian what the tests' virtual machine takes (SKIP_VM=1: without)
+#   sh scripts/setup.sh test       all of the first, and on Debian Buildah and Podman, and what the tests' virtual machine takes (SKIP_VM=1: without)
 #
 # It says what it installs, starts no service, removes no package, and needs no network when nothing is missing.
 set -eu
@@ -28,6 +28,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 programs='
 crun             crun                        crun                        crun            crun
 runc             runc                        runc                        runc            runc
+runsc            runsc                       -                           -               -
 conmon           conmon                      conmon                      conmon          conmon
 cni-plugins      containernetworking-plugins containernetworking-plugins cni-plugins     cni-plugins
 iptables         iptables                    iptables-nft                iptables        iptables
@@ -51,7 +52,13 @@ mke2fs             e2fsprogs
 xz                 xz-utils
 zstd               zstd
 '
-services='docker-registry containerd' # what Debian would start and enable for the packages above
+# Programs that build the images of one test; without them it is skipped. They share what they need with skopeo: two packages more, 56 MB on disk.
+builder_programs='
+buildah          buildah                     buildah                     buildah         buildah
+podman           podman                      podman                      podman          podman
+'
+# What Debian would start and enable for the packages above.
+services='docker-registry.service containerd.service podman.socket podman.service podman-restart.service podman-auto-update.service podman-auto-update.timer'
 
 is_here() {
   case $1 in
@@ -126,7 +133,7 @@ install_programs() { # packages
   trap 'exit 130' INT TERM HUP
   exec 8</var/lib/dpkg && flock 8 # one setup at a time installs, whatever folder it runs in
   present=' '
-  for service in $services; do [ ! -e "/lib/systemd/system/$service.service" ] || present="$present$service "; done
+  for service in $services; do [ ! -e "/lib/systemd/system/$service" ] || present="$present$service "; done
   raise_guard
   say "installing with apt: $*"
   if ! apt_install "$@"; then
@@ -140,10 +147,10 @@ install_programs() { # packages
   exec 8<&-
   for service in $services; do
     case $present in *" $service "*) continue ;; esac
-    [ -e "/lib/systemd/system/$service.service" ] || continue
-    deb-systemd-helper disable "$service.service" >/dev/null 2>&1 || true
-    update-rc.d "$service" disable >/dev/null 2>&1 || true
-    say "the service $service came with its package; it is not started, and disabled"
+    [ -e "/lib/systemd/system/$service" ] || continue
+    deb-systemd-helper disable "$service" >/dev/null 2>&1 || true
+    update-rc.d "${service%.*}" disable >/dev/null 2>&1 || true
+    say "the unit $service came with its package; it is not started, and disabled"
   done
 }
 
@@ -202,6 +209,9 @@ case ${1:-all} in
   bench) ensure_programs "$programs$bench_programs" ;;
   test)
     ensure_programs "$programs"
+    if [ "$(distribution)" = debian ] && [ "$(id -u)" = 0 ]; then
+      ( ensure_programs "$builder_programs" ) || say 'the test of images that Buildah and Podman build will be skipped'
+    fi
     if [ -z "${SKIP_VM:-}" ] && [ "$(uname -m)" = x86_64 ] && [ "$(distribution)" = debian ] && [ "$(id -u)" = 0 ]; then
       ( ensure_programs "$vm_programs" ) || say 'the tests that need a virtual machine will be skipped'
     fi

@@ -1,6 +1,6 @@
 /**
  * `npm test`: the gates, then every tier of tests that this machine can run, then a look whether anything was left behind.
- * `--only unit|root|node|vm` runs one tier without the gates. RUNTIME=crun|runc chooses the OCI runtime of the tiers that use one;
+ * `--only unit|root|node|vm` runs one tier without the gates. RUNTIME=crun|runc|runsc chooses the OCI runtime of the tiers that use one;
  * without it the node tier runs with every one that is installed. SKIP_VM=1 leaves out the virtual machine of the vm tier;
  * `--only vm --selinux` boots one with SELinux instead, for the tests that want it.
  */

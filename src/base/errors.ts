@@ -62,7 +62,7 @@ export function kindOf(error: unknown): ErrorKind {
   return error instanceof GantryError ? error.kind : 'internal';
 }
 
-export function isKind(error: unknown, kind: ErrorKind): boolean {
+export function isKind(error: unknown, kind: ErrorKind): error is GantryError {
   return error instanceof GantryError && error.kind === kind;
 }
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isKind } from './errors.ts';
-import { findByIdPrefix, getByIdPrefix, newObjectId } from './object-id.ts';
+import { findByIdPrefix, getByIdPrefix, ObjectIds } from './object-id.ts';
 
 const ids = ['a'.repeat(64), 'ab'.padEnd(64, '0'), 'b'.repeat(64)];
 const records = { get: (id: string) => ids.filter((one) => one === id).map((one) => ({ id: one }))[0], all: () => ids.map((id) => ({ id })) };
@@ -22,6 +22,19 @@ test('no match is not-found where one is needed', () => {
 });
 
 test('ids are 64 hex digits and differ', () => {
-  assert.match(newObjectId(), /^[0-9a-f]{64}$/);
-  assert.notEqual(newObjectId(), newObjectId());
+  const made = new ObjectIds('key');
+
+  assert.match(made.make(), /^[0-9a-f]{64}$/);
+  assert.notEqual(made.make(), made.make());
+});
+
+test('ids of this installation are told from those of others', () => {
+  const [ours, theirs] = [new ObjectIds('our key'), new ObjectIds('their key')];
+  const id = ours.make();
+
+  assert.ok(new ObjectIds('our key').areOurs(id));
+  assert.ok(!ours.areOurs(theirs.make()));
+  assert.ok(!ours.areOurs('a'.repeat(64)));
+  assert.ok(!ours.areOurs(id.slice(1)));
+  assert.ok(!ours.areOurs(`${id}\n`));
 });

@@ -1,11 +1,36 @@
 /** Ids of pods and containers: 64 hex digits, as every tool around the CRI expects. People may give a unique prefix. */
-import { randomBytes } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import { failure } from './errors.ts';
 
 const form = /^[0-9a-f]{64}$/;
 
-export function newObjectId(): string {
-  return randomBytes(32).toString('hex');
+/** 192 random bits, then a mark of 64. */
+const randomDigits = 48;
+
+/**
+ * Makes ids that carry a mark: the key of this installation decides it, so that what is found on the host under an id can be told
+ * from what another runtime made, or another Gantry with other directories, long after nobody remembers the id.
+ */
+export class ObjectIds {
+  readonly #key: string;
+
+  constructor(key: string) {
+    this.#key = key;
+  }
+
+  make(): string {
+    const head = randomBytes(randomDigits / 2).toString('hex');
+    return head + this.#mark(head);
+  }
+
+  /** Whether an id was made with this key. */
+  areOurs(id: string): boolean {
+    return form.test(id) && id.slice(randomDigits) === this.#mark(id.slice(0, randomDigits));
+  }
+
+  #mark(head: string): string {
+    return createHmac('sha256', this.#key).update(head).digest('hex').slice(0, 64 - randomDigits);
+  }
 }
 
 /**

@@ -3,6 +3,8 @@
  * (the log line of the call, `gantry play`'s progress, later the timeline, traces and metrics).
  */
 
+import { atPoint } from './faults.ts';
+
 export interface Stage {
   readonly name: string;
   /** Milliseconds since the call began. */
@@ -12,15 +14,21 @@ export interface Stage {
 }
 
 export class Stages {
+  readonly #call: string;
   readonly #began = performance.now();
   readonly #done: Stage[] = [];
+
+  /** `call` is the RPC's name in the proto: with it stages are fault points. */
+  constructor(call = '') {
+    this.#call = call;
+  }
 
   /** Runs one stage and records it, also when it throws; the error passes through unchanged. */
   async run<T>(name: string, work: () => Promise<T> | T): Promise<T> {
     const start = performance.now();
     let failed = true;
     try {
-      const result = await work();
+      const result = await atPoint(`${this.#call}/${name}`, work);
       failed = false;
       return result;
     } finally {

@@ -259,23 +259,22 @@ export function criContract(name: string, { start, peer }: ContractOptions): voi
         await assertFails(create({ ...pod, id: unknownId }), peer ? undefined : status.NOT_FOUND);
       });
 
-      test('only a created container can be started', async () => {
-        const pod = await runPod();
-        const running = await run(pod);
-        const exited = await run(pod, newContainerConfig({ script: 'true' }));
+      test('a container that has ended, or is not there, cannot be started', async () => {
+        const exited = await run(await runPod(), newContainerConfig({ script: 'true' }));
         await until(async () => (await containerState(exited)) === ContainerState.CONTAINER_EXITED);
 
-        await assertFails(client.startContainer({ containerId: running }), peer ? undefined : status.FAILED_PRECONDITION);
         await assertFails(client.startContainer({ containerId: exited }), peer ? undefined : status.FAILED_PRECONDITION);
         await assertFails(client.startContainer({ containerId: unknownId }), status.NOT_FOUND);
       });
 
-      ours('a start that is asked for twice at once happens once', async () => {
+      ours('a start that is asked for twice, at once or again, happens once', async () => {
         const containerId = await create(await runPod());
 
         await Promise.all([client.startContainer({ containerId }), client.startContainer({ containerId })]);
+        const { status: first } = await client.containerStatus({ containerId });
+        await client.startContainer({ containerId });
 
-        assert.equal(await containerState(containerId), ContainerState.CONTAINER_RUNNING);
+        assert.deepEqual([first!.state, (await client.containerStatus({ containerId })).status], [ContainerState.CONTAINER_RUNNING, first]);
       });
 
       test('a container can be stopped and removed again and again', async () => {
@@ -327,6 +326,20 @@ export function criContract(name: string, { start, peer }: ContractOptions): voi
         await assertFails(client.containerStats({ containerId }), status.NOT_FOUND);
         await assertFails(client.reopenContainerLog({ containerId }), status.NOT_FOUND);
         await assertFails(client.updateContainerResources({ containerId, linux: message(LinuxContainerResources) }), status.NOT_FOUND);
+      });
+
+      test('sessions are given a URL each, and an unknown container none', async () => {
+        const pod = await runPod();
+        const containerId = await run(pod);
+        const streams = { tty: false, stdin: false, stdout: true, stderr: true };
+
+        const asked = [client.exec({ containerId, cmd: ['true'], ...streams }), client.exec({ containerId, cmd: ['true'], ...streams }), client.attach({ containerId, ...streams }), client.portForward({ podSandboxId: pod.id, port: [80] })];
+        const urls = (await Promise.all(asked)).map(({ url }) => url);
+        assert.equal(new Set(urls).size, 4);
+        for (const url of urls) assert.match(url, /^https?:\/\/[^/]+\/(exec|attach|portforward)\/./);
+        await assertFails(client.exec({ containerId: unknownId, cmd: ['true'], ...streams }), status.NOT_FOUND);
+        await assertFails(client.attach({ containerId: unknownId, ...streams }), status.NOT_FOUND);
+        await assertFails(client.portForward({ podSandboxId: unknownId, port: [80] }), status.NOT_FOUND);
       });
 
       test('a container is found by the beginning of its id', async () => {

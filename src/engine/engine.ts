@@ -17,7 +17,7 @@ import type {
   FilesystemUsage, Image, ImageFilter, ImageSpec, LinuxContainerResources, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
   PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, RuntimeConfigResponse, RuntimeHandler, RuntimeFeatures, RuntimeStatus,
 } from '../gen/cri.ts';
-import type { DiskUsageResponse, Pull } from '../gen/admin.ts';
+import type { ClearedLeak, DiskUsageResponse, Leak, ListLeaksResponse, Pull } from '../gen/admin.ts';
 import type { Logger } from '../base/log.ts';
 import type { Stages } from '../base/stages.ts';
 import type { StreamEngine } from './stream-engine.ts';
@@ -76,7 +76,7 @@ export interface ResourceChange {
 export interface ContainerEngine {
   /** Makes a container CREATED in a READY pod (else failed-precondition). Natural key: (pod, name, attempt). */
   create(request: { podId: string; config: ContainerConfig; podConfig: PodSandboxConfig | undefined }, ctx: CallContext): Promise<string>;
-  /** CREATED to RUNNING; any other state is failed-precondition. */
+  /** CREATED to RUNNING; RUNNING already is the same call again and success, any other state failed-precondition. */
   start(id: string, ctx: CallContext): Promise<void>;
   /** Stop signal, grace of `timeoutSeconds` (0: kill at once), then SIGKILL. Exited or unknown: success. */
   stop(id: string, timeoutSeconds: number, ctx: CallContext): Promise<void>;
@@ -152,6 +152,10 @@ export interface NodeEngine {
   runtimeConfig(): Promise<RuntimeConfigResponse>;
   /** The pod CIDR(s) that the kubelet learnt, comma-separated; empty is ignored. */
   updatePodCidr(podCidr: string, ctx: CallContext): Promise<void>;
+  /** What the host holds of this engine's that nobody owns, found by a look around that changes nothing, and what is still being undone. */
+  leaks(): Promise<ListLeaksResponse>;
+  /** Takes away those of these leaks that still are some, and says of each whether it is gone. */
+  clearLeaks(leaks: readonly Leak[], ctx: CallContext): Promise<ClearedLeak[]>;
 }
 
 /** An engine, split by caller. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -27,4 +28,17 @@ test('nobody listening is said at once, and so is that the caller went away', as
 
   await assert.rejects(connectToLoopback({ ...here, port }), { code: 'ECONNREFUSED' });
   await assert.rejects(connectToLoopback({ ...here, port, signal: AbortSignal.abort() }), { kind: 'cancelled', message: `connect to 127.0.0.1:${port}: the caller went away` });
+});
+
+test('a program that does not take its connections is said so once the time is up, though nobody listens on IPv6', async (t) => {
+  const listen = "require('net').createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, function () { console.log(this.address().port); })";
+  const child = spawn(process.execPath, ['-e', listen], { stdio: ['ignore', 'pipe', 'ignore'] });
+  t.after(() => child.kill('SIGKILL'));
+  const port = Number(String((await once(child.stdout, 'data'))[0]));
+  child.kill('SIGSTOP');
+  const waiting = Array.from({ length: 4 }, () => connect({ port, host: '127.0.0.1' }).on('error', () => {}));
+  t.after(() => waiting.forEach((socket) => socket.destroy()));
+  await once(waiting[0]!, 'connect');
+
+  await assert.rejects(connectToLoopback({ ...here, port, deadlineMs: 300 }), { kind: 'deadline-exceeded', message: `connect to 127.0.0.1:${port}: no answer within 0.3 s` });
 });

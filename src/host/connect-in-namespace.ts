@@ -2,8 +2,8 @@
  * TCP connections that begin in another network namespace, without a process or a thread in it: a socket belongs for life to the namespace
  * it was made in, wherever its maker stands when it connects.
  */
-import { Socket } from 'node:net';
-import { failure, hasCode } from '../base/errors.ts';
+import { isIPv6, Socket } from 'node:net';
+import { failure, hasCode, isKind } from '../base/errors.ts';
 import { AF_INET, AF_INET6, libc, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from './libc.ts';
 import { inNetworkNamespace } from './namespaces.ts';
 
@@ -24,7 +24,7 @@ export async function connectToLoopback(target: LoopbackTarget): Promise<Socket>
   try {
     return await connect(target, AF_INET, '127.0.0.1');
   } catch (error) {
-    if (target.signal.aborted || hasCode(error, 'EMFILE')) throw error;
+    if (target.signal.aborted || hasCode(error, 'EMFILE') || isKind(error, 'deadline-exceeded')) throw error;
     return await connect(target, AF_INET6, '::1').catch((second: unknown) => {
       throw isWithoutIpv6(second) ? error : second;
     });
@@ -36,8 +36,13 @@ function isWithoutIpv6(error: unknown): boolean {
   return hasCode(error, 'EAFNOSUPPORT') || hasCode(error, 'EADDRNOTAVAIL') || hasCode(error, 'ENETUNREACH');
 }
 
+/** As `connectToLoopback`, to one address as it is seen from where we are. */
+export async function connectToAddress(target: Omit<LoopbackTarget, 'namespace'>, address: string): Promise<Socket> {
+  return await connect({ ...target, namespace: undefined }, isIPv6(address) ? AF_INET6 : AF_INET, address);
+}
+
 async function connect({ namespace, port, deadlineMs, signal }: LoopbackTarget, family: number, host: string): Promise<Socket> {
-  const act = `connect to ${host === '::1' ? '[::1]' : host}:${port}`;
+  const act = `connect to ${isIPv6(host) ? `[${host}]` : host}:${port}`;
   if (signal.aborted) throw failure('cancelled', { act, why: 'the caller went away' });
   const make = (): number => libc.socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   const socket = new Socket({ fd: namespace === undefined ? make() : inNetworkNamespace(namespace, make), allowHalfOpen: true });

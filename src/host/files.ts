@@ -1,4 +1,5 @@
 /** Files and directories of our own, written so that a crash leaves the old state or the new one, never half of either. */
+import { atPoint } from '../base/faults.ts';
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
@@ -10,12 +11,12 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
   try {
     const file = await open(temporary, 'wx', mode);
     try {
-      await file.writeFile(data);
+      await atPoint('file/write', () => file.writeFile(data), () => file.writeFile(data.slice(0, data.length / 2)));
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(temporary, path);
+    await atPoint('file/rename', () => rename(temporary, path));
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;

@@ -12,11 +12,11 @@ const table = parseMountTable([
 
 test('each line tells its mount point and how it propagates', () => {
   assert.deepEqual(table, [
-    { mountPoint: '/', shared: true, slave: false },
-    { mountPoint: '/srv', shared: false, slave: false },
-    { mountPoint: '/srv/with blank', shared: false, slave: true },
-    { mountPoint: '/srv/data', shared: true, slave: true },
-    { mountPoint: '/srv', shared: true, slave: false },
+    { mountPoint: '/', type: 'ext4', shared: true, slave: false },
+    { mountPoint: '/srv', type: 'tmpfs', shared: false, slave: false },
+    { mountPoint: '/srv/with blank', type: 'tmpfs', shared: false, slave: true },
+    { mountPoint: '/srv/data', type: 'nfs4', shared: true, slave: true },
+    { mountPoint: '/srv', type: 'tmpfs', shared: true, slave: false },
   ]);
 });
 

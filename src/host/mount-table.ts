@@ -3,6 +3,8 @@
 export interface MountEntry {
   /** Absolute, as it is: the octal escapes are resolved. */
   readonly mountPoint: string;
+  /** As in `ext4`, `overlay`, `nsfs`. */
+  readonly type: string;
   /** What is mounted here later appears in the mount's peers, and the other way round. */
   readonly shared: boolean;
   /** What is mounted at its master later appears here. */
@@ -14,9 +16,11 @@ export function parseMountTable(mountinfo: string): MountEntry[] {
   return mountinfo.split('\n').filter((line) => line !== '').map((line) => {
     // id parent major:minor root mount-point options [optional fields] - type source options
     const words = line.split(' ');
-    const propagation = words.slice(6, words.indexOf('-', 6));
+    const dash = words.indexOf('-', 6);
+    const propagation = words.slice(6, dash);
     return {
       mountPoint: unescapePath(words[4] ?? ''),
+      type: words[dash + 1] ?? '',
       shared: propagation.some((field) => field.startsWith('shared:')),
       slave: propagation.some((field) => field.startsWith('master:')),
     };

@@ -8,8 +8,10 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { failure, hasCode, messageOf } from '../base/errors.ts';
+import { abandon } from './abandoned.ts';
+import type { FoundDevice } from './device-tree.ts';
 import { AT_FDCWD, libc, O_CLOEXEC, O_PATH, RESOLVE_CACHED } from './libc.ts';
-import type { PathAnswer, PathRequest } from './path-worker.ts';
+import type { NodeAt, PathAnswer, PathRequest, PathTasks } from './path-worker.ts';
 
 const usualWorker = new URL(`./path-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
@@ -44,6 +46,21 @@ export class PathResolver {
     return await this.#ask({ path, task: 'make directory' });
   }
 
+  /** The device or the devices that `path` leads to (devicesAt). Errors as those of `resolve`. */
+  async devicesAt(path: string): Promise<FoundDevice[]> {
+    return await this.#ask({ path, task: 'look at device' });
+  }
+
+  /** The device or FIFO of this name, undefined when it is something else; a symlink is not followed. Errors as those of `resolve`. */
+  async nodeAt(path: string): Promise<NodeAt | undefined> {
+    return await this.#ask({ path, task: 'look at' });
+  }
+
+  /** The text of a regular file of at most `maxBytes`; anything else is failed-precondition. Errors as those of `resolve`. */
+  async readText(path: string, maxBytes: number): Promise<string> {
+    return await this.#ask({ path, task: 'read', maxBytes });
+  }
+
   /** Ends the threads. What still waits for an answer goes on until its deadline. */
   async close(): Promise<void> {
     clearTimeout(this.#reaper);
@@ -52,12 +69,12 @@ export class PathResolver {
     await Promise.all(ending.map((worker) => worker.terminate()));
   }
 
-  async #ask(request: PathRequest): Promise<string> {
+  async #ask<Task extends keyof PathTasks>(request: PathRequest & { readonly task: Task }): Promise<PathTasks[Task]> {
     const { path, task } = request;
     if (this.#lost >= this.#mostLost) throw failure('unavailable', { act: task, object: path, why: `${this.#lost} other paths are on file systems that do not answer: unmount those that are dead` });
     const answer = await this.#answerTo(request);
     if (answer === 'late') throw failure('deadline-exceeded', { act: task, object: path, why: `its file system did not answer within ${this.#deadlineMs / 1000} s` });
-    if ('path' in answer) return answer.path;
+    if ('found' in answer) return answer.found as PathTasks[Task];
     if (answer.code === 'ENOENT') throw failure('not-found', { act: task, object: path, why: 'there is no such file or directory on this node' });
     throw failure('failed-precondition', { act: task, object: path, why: answer.message });
   }
@@ -74,7 +91,7 @@ export class PathResolver {
     const answer = await promise;
     clearTimeout(timer);
     worker.off('message', resolve).off('error', fail);
-    if (answer === 'late') this.#abandon(worker);
+    if (answer === 'late') this.#abandon(worker, request);
     else this.#rest(worker);
     return answer;
   }
@@ -88,9 +105,10 @@ export class PathResolver {
   }
 
   /** A thread within a system call cannot be ended from outside: it goes when the call comes back, and counts until then. */
-  #abandon(worker: Worker): void {
+  #abandon(worker: Worker, { task, path }: PathRequest): void {
     this.#lost++;
-    void worker.terminate().finally(() => { this.#lost--; });
+    const over = worker.terminate().finally(() => { this.#lost--; });
+    abandon({ act: task, object: path }, over);
   }
 
   #rest(worker: Worker): void {
@@ -99,6 +117,9 @@ export class PathResolver {
     this.#reaper = setTimeout(() => void this.close(), idleMs).unref();
   }
 }
+
+/** The process's own threads, as libuv's pool is the process's; idle ones end by themselves. */
+export const pathThreads = new PathResolver();
 
 /**
  * The kernel's own answer from its cache of names, where that knows the whole way: it never waits (openat2, RESOLVE_CACHED, Linux 5.12).

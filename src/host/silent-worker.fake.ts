@@ -5,5 +5,5 @@ import type { PathRequest } from './path-worker.ts';
 
 parentPort?.on('message', ({ path }: PathRequest) => {
   closeSync(openSync(path, 'r'));
-  parentPort?.postMessage({ path }, []);
+  parentPort?.postMessage({ found: path }, []);
 });

@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import { closeSync } from 'node:fs';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../base/errors.ts';
+import { abandon } from './abandoned.ts';
 import { libc, O_CLOEXEC } from './libc.ts';
 import { anyExited, nullDescriptor, posixSpawn, reap } from './posix-spawn.ts';
 import type { ExitStatus } from './posix-spawn.ts';
@@ -157,6 +158,7 @@ export async function run(file: string, args: readonly string[], options: RunOpt
   const out = gather(stdout!, limit);
   const err = gather(stderr!, limit);
   const ended = await withDeadline(child, options);
+  if (typeof ended === 'string') void countUnlessGone(child, file);
   await Promise.race([Promise.all([out.ended, err.ended]), drained()]);
   for (const stream of child.streams) stream?.destroy();
   if (ended === 'deadline') throw failure('deadline-exceeded', { act: 'run program', object: file, why: `not finished after ${options.deadlineMs} ms (${args[0] ?? 'no arguments'})` });
@@ -185,6 +187,14 @@ async function withDeadline(child: Child, options: RunOptions): Promise<ExitStat
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', abort);
   }
+}
+
+/** How long a killed program takes to be gone, unless the kernel holds it. */
+const killPatienceMs = 1000;
+
+async function countUnlessGone(child: Child, file: string): Promise<void> {
+  const gone = child.exited.then(() => true);
+  if (!(await Promise.race([gone, sleep(killPatienceMs, false, { ref: false })]))) abandon({ act: 'run program', object: `${file} (process ${child.pid})` }, gone);
 }
 
 function feed(stdin: Socket, input: Uint8Array | string): void {

@@ -94,6 +94,13 @@ function checkMaster(fd: number): void {
  * the caller's to close.
  */
 export function openRawTerminal(): { readonly terminal: Terminal; readonly slave: number } {
+  const opened = openTerminal();
+  makeRaw(opened.slave);
+  return opened;
+}
+
+/** As `openRawTerminal`, for a program to which it is the terminal itself: lines are edited, and typing is echoed. */
+export function openTerminal(): { readonly terminal: Terminal; readonly slave: number } {
   const master = fs.openSync('/dev/ptmx', fs.constants.O_RDWR | fs.constants.O_NOCTTY);
   let slave: number;
   try {
@@ -105,7 +112,6 @@ export function openRawTerminal(): { readonly terminal: Terminal; readonly slave
     fs.closeSync(master);
     throw error;
   }
-  makeRaw(slave);
   return { terminal: new Terminal(master), slave };
 }
 

@@ -10,35 +10,40 @@ import type { Config } from '../base/config/schema.ts';
 import { withoutSecrets } from '../base/config/values.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
+import { ObjectIds } from '../base/object-id.ts';
 import { SingleFlight } from '../base/single-flight.ts';
+import { onAbandoned } from '../host/abandoned.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
-import { PathResolver } from '../host/path-resolver.ts';
+import { pathThreads } from '../host/path-resolver.ts';
 import { probeProjectQuotas, ProjectQuotas } from '../host/project-quota.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
 import type { ContainerDeps } from '../native/container/container-deps.ts';
-import { containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
+import { containerUndoOrder, containerUndos, removeFromRuntime } from '../native/container/container-effects.ts';
 import { containerUsages } from '../native/container/container-usages.ts';
 import { usesImage } from '../native/container/container-record.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
 import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
-import { recoverContainers, undoUnfinishedContainers } from '../native/container/recover-containers.ts';
+import { containerArrears, recoverContainers } from '../native/container/recover-containers.ts';
 import { UsageMeter } from '../native/container/usage-meter.ts';
 import { writableLayersUsage } from '../native/container/writable-usage.ts';
 import { createImageEngine } from '../native/image/image-engine.ts';
 import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
 import { createNodeEngine } from '../native/node/node-engine.ts';
 import { logHandlers } from '../native/node/log-handlers.ts';
+import { leakPlaces } from '../native/node/leak-places.ts';
+import { LeakSearch } from '../native/node/leak-search.ts';
+import { Reconciler } from '../native/node/reconciler.ts';
 import type { PodDeps } from '../native/pod/pod-deps.ts';
-import { podUndos } from '../native/pod/pod-effects.ts';
+import { podUndoOrder, podUndos } from '../native/pod/pod-effects.ts';
 import { createPodEngine } from '../native/pod/pod-engine.ts';
 import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
 import { createStreamEngine } from '../native/pod/stream-engine.ts';
-import { collectNetworkGarbage, undoUnfinishedPods } from '../native/pod/recover-pods.ts';
+import { collectNetworkGarbage, podArrears } from '../native/pod/recover-pods.ts';
 import { CdiDevices } from '../part/cdi/cdi-devices.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
@@ -56,18 +61,17 @@ import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import { chooseSnapshotter } from '../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { describeCutLimits } from '../part/spec/ulimits.ts';
+import { Debts } from '../part/store/debts.ts';
 import { Effects } from '../part/store/effects.ts';
 import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
+import { idKey } from './id-key.ts';
 import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
 import type { RunningEngine } from './serve.ts';
-
-/** How often what could not be undone is tried again. */
-const debtIntervalMs = 60_000;
 
 /** How long a start waits for what its predecessor left to be undone: no plugin or runtime that hangs keeps the node from being ready. */
 const startPatienceMs = 10_000;
@@ -99,6 +103,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const cgroups = new Cgroups({ layout, driver: cgroupDriver(config.cgroup.driver, layout) });
 
   const store = openStore(join(config.root, 'gantry.db'));
+  const debts = new Debts({ log });
+  const ids = new ObjectIds(await idKey(join(config.root, 'id-key')));
   const podRecords = store.table<PodRecord>('pod');
   const containerRecords = store.table<ContainerRecord>('container');
   const handlerRecords = store.table<HandlerRecord>('handler');
@@ -116,7 +122,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const usage = new UsageMeter({ projects });
   const cdi = new CdiDevices({ folders: () => current.cdi.dirs, log });
   const hooks = new HookFolders({ folders: () => current.hooks.dirs, log });
-  const paths = new PathResolver();
+  const forgetAbandoned = onAbandoned((what) => log.warn('this was left behind at its deadline and is waited for no more: its file system or program does not answer', { ...what }));
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
   const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state, idmapsLayers: snapshotters.inUse.driver === 'overlay' });
@@ -138,7 +144,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   });
 
   const containerDeps: ContainerDeps = {
-    ...oci, log, images, snapshotters, exitWatch, usage, projects, paths, cdi, hooks, apparmor, selinux,
+    ...oci, log, ids, images, snapshotters, exitWatch, usage, projects, paths: pathThreads, cdi, hooks, apparmor, selinux,
     blockIoFile: config.cgroup.blockioConfigFile,
     volumeSettings: () => current.container,
     recursiveReadOnly: async (handler) => {
@@ -147,32 +153,38 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     },
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
-    effects: new Effects({ ledger: store.ledger, log, undos: containerUndos({ handlers, runtimeStates, cgroups, exitWatch }) }),
+    effects: new Effects({ ledger: store.ledger, debts, order: containerUndoOrder, undos: containerUndos({ handlers, runtimeStates, cgroups, exitWatch }) }),
     creating: new SingleFlight(), making: new Creations(), starting: new SingleFlight(), removing: new SingleFlight(), locks: new KeyedLock(),
     exits: new ExitSignals(), killedByUs: new Set(),
   };
   const podDeps: PodDeps = {
-    ...oci, log, cni, apparmor, snapshotters,
+    ...oci, log, ids, cni, apparmor, snapshotters,
     records: podRecords,
     userNamespaces,
     selinux: selinux && { contexts: selinux, levels: new McsLevels({ categories: config.security.selinuxCategories, inUse: () => podRecords.all().flatMap((record) => record.selinuxLevel ?? []) }) },
     pausePath: config.runtime.pause,
     containers: new PodContainers(containerDeps),
-    effects: new Effects({ ledger: store.ledger, log, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, runtimeStates, cgroups, exitWatch }, id, effect) }) }),
+    debts,
+    effects: new Effects({ ledger: store.ledger, debts, order: podUndoOrder, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, runtimeStates, cgroups, exitWatch }, id, effect) }) }),
     isReady: ready,
     running: new SingleFlight(), making: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),
   };
 
   await images.recover();
   await recoverContainers(containerDeps);
-  const undoing = new SingleFlight<void>();
-  const undoUnfinished = (): Promise<void> => undoing.run('all', async () => {
-    await undoUnfinishedContainers(containerDeps);
-    await undoUnfinishedPods(podDeps);
-  });
-  await Promise.race([undoUnfinished(), sleep(startPatienceMs, undefined, { ref: false })]);
+  const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps), () => images.arrears(debts)], debts });
+  await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
-  const debts = setInterval(() => void undoUnfinished(), debtIntervalMs).unref();
+  reconciler.start();
+  const leaks = new LeakSearch({
+    places: leakPlaces({
+      roots, exitDir, runtimeStates, handlers, cgroups, cni, ids,
+      cniDirs: { conf: config.cni.confDir, cache: join(config.root, 'cni') },
+      owners: () => new Set([...podRecords.all().map(({ id }) => id), ...containerRecords.all().flatMap(({ id, podId }) => [id, podId]), ...store.ledger.owners()]),
+      layerNames: () => images.layerNames(),
+    }),
+    debts, log,
+  });
   void logHandlers(probes, handlers, log);
 
   const streams = createStreamEngine(containerDeps, podDeps);
@@ -181,16 +193,17 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      node: createNodeEngine({ leaks, handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
       streams,
     },
     async close() {
-      clearInterval(debts);
+      reconciler.close();
       await streams.close();
       exitWatch.close();
       usage.close();
       cni.close();
-      await paths.close();
+      await pathThreads.close();
+      forgetAbandoned();
       await images.close();
       store.close();
     },

@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts';
 import { makePrivateDir } from '../host/files.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
+import { hasHostNetwork, isGvisor, withoutNetSysctls } from '../part/oci/gvisor.ts';
 import { hybridWrapper, isCrun } from '../part/oci/hybrid-wrapper.ts';
 import { OciRuntime } from '../part/oci/oci-runtime.ts';
 import { RuntimeHandlers } from '../part/oci/runtime-handlers.ts';
@@ -15,11 +16,12 @@ export async function buildHandlers(deps: { settings: Config['runtime']; retired
   const build = (handlers: HandlerSettings): Promise<OciRuntime[]> => Promise.all(Object.entries(handlers).map(async ([name, { path, flags, createTimeout }]) => {
     const stateRoot = join(deps.stateDir, 'oci', name);
     makePrivateDir(stateRoot);
-    const crun = await isCrun(path);
+    const [crun, gvisor] = await Promise.all([isCrun(path), isGvisor(path)]);
     const wrapper = crun && needsHybridWrapper(cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
     return new OciRuntime({
       name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', flags, createTimeoutMs: createTimeout,
-      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun, sendsTerminal: crun, log: deps.log,
+      ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun || gvisor, sendsTerminal: crun,
+      ...(gvisor ? { sandbox: { hostNetwork: hasHostNetwork(flags), startWrapper: withoutNetSysctls() } } : {}), log: deps.log,
     });
   }));
   return new RuntimeHandlers(await build(settings.handlers), settings.defaultHandler, await build(retired));

@@ -137,7 +137,7 @@ test('registry explain refuses bad names and files in words, a wrong command lin
   await writeFile(file, '[[registry]]');
 
   assert.deepEqual(await gantry(['registry', 'explain', 'busybox', '--registries-conf', file]), { code: 1, stdout: '', stderr: `gantry: read registries file ${file}: registry[0].location: want where the registry is, found nothing\n` });
-  assert.match((await gantry(['registry', 'explain', 'busybox', '--registries-conf', `${file}.none`, '--signature-policy', file])).stderr, /^gantry: read signature policy .*; no image is pulled until it is mended\n$/);
+  assert.match((await gantry(['registry', 'explain', 'busybox', '--registries-conf', `${file}.none`, '--signature-policy', file])).stderr, /^gantry: read signature policy .*; no image is taken until it is mended\n$/);
   assert.match((await gantry(['registry', 'explain', 'busybox', '--registries-conf', `${file}.none`, '--signature-policy', `${file}.none`])).stderr, /^gantry: read signature policy .*: ENOENT/);
   assert.match((await gantry(['registry', 'explain', 'BAD NAME'])).stderr, /^gantry: parse image reference "BAD NAME": /);
   assert.equal((await gantry(['registry'])).stderr, 'gantry: registry wants explain and an image\ntry: gantry help registry\n');

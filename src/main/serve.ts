@@ -3,12 +3,14 @@ import { loadConfig } from '../base/config/load.ts';
 import type { ConfigSources } from '../base/config/load.ts';
 import type { Config } from '../base/config/schema.ts';
 import { failure } from '../base/errors.ts';
+import { faultsStarted } from '../base/faults.ts';
 import { createLogWriter, streamSink } from '../base/log-writer.ts';
 import type { LogStream } from '../base/log-writer.ts';
 import type { Logger } from '../base/log.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openNotifier } from '../host/notify.ts';
 import { claim } from './claim.ts';
+import { armFromEnvironment } from './fault-setting.ts';
 import { logSettings } from './log-settings.ts';
 import { reloader } from './reload.ts';
 import { watchSignals } from './signals.ts';
@@ -64,6 +66,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
     log.info('starting', { version, pid: process.pid, config: loaded.files });
     const notifier = undo.use(openNotifier(sources.environment, log));
     undo.use(claim(config));
+    armFromEnvironment(config, sources.environment, log);
 
     const { buildEngine, serveFaces } = await parts();
     const running = await buildEngine(config, log);
@@ -80,6 +83,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
       },
     }));
     undo.use(startWatchdog(notifier, () => engine.node.status(false), log));
+    faultsStarted();
     notifier.ready(`ready on ${config.socket}`);
     log.info('ready', { socket: config.socket, startMs: Math.round(performance.now()) });
 

@@ -93,7 +93,7 @@ test('when both streams are large each gets its share of the answer', async () =
 test('a command that cannot be started fails with the words of the runtime', async () => {
   const running = node.client.execSync({ containerId, cmd: ['/no/such/program'], timeout: 5n });
 
-  await assertFails(running, status.FAILED_PRECONDITION, /exec in container [0-9a-f]{64}: (crun|runc): .*no\/such\/program.*no such file/i);
+  await assertFails(running, status.FAILED_PRECONDITION, /exec in container [0-9a-f]{64}: (crun|runc|runsc): .*no\/such\/program.*no such file/i);
 });
 
 test('there is no exec in a container that does not run', async () => {

@@ -18,7 +18,7 @@ const { daemon, client } = node;
 
 const pods = 50;
 /** For all rounds together, but a round that has begun is finished. */
-const budgetMs = 40_000;
+const budgetMs = 15_000;
 
 /** Pods of several kinds: each makes other things on the node. */
 const kinds: readonly Partial<PodOptions>[] = [

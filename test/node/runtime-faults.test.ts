@@ -29,6 +29,7 @@ const handlers = {
   ghost: path.join(programs, 'ghost'),
   nocreate: double('nocreate', '[ "$command" != create ] || { echo "no room at the inn" >&2; exit 1; }'),
   nostart: double('nostart', '[ "$command" != start ] || { echo "will not start" >&2; exit 1; }'),
+  liesofstart: double('liesofstart', `[ "$command" != start ] || { "$(command -v ${runtime})" "$@"; echo "could not" >&2; exit 1; }`),
   nodelete: double('nodelete', `[ "$command" != delete ] || [ -e ${programs}/allowed ] || { echo "will not go" >&2; exit 1; }`),
   noexec: double('noexec', `[ "$command" != exec ] || { touch ${programs}/asked; while [ ! -e ${programs}/go ]; do sleep 0.02; done; echo "lost the thread" >&2; exit 1; }`),
   nokill: double('nokill', '[ "$command" != kill ] || { echo "does not kill" >&2; exit 1; }'),
@@ -76,6 +77,14 @@ test('a runtime that fails to start is quoted; the container stays created and c
 
     assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_CREATED);
     await client.removeContainer({ containerId: id });
+  });
+});
+
+test('a runtime that starts a container and says that it could not: the container runs, and is called running', async () => {
+  await withPod('liesofstart', async (pod) => {
+    const id = await node.runContainer(pod);
+
+    assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_RUNNING);
   });
 });
 
@@ -150,6 +159,29 @@ test('a conmon that ends at once is told, with what it said', async () => {
   const pod = await node.runPod();
 
   await assertFails(node.createContainer(pod), status.INTERNAL, /conmon ended without an answer: conmon is unwell/);
+
+  await node.removePod(pod);
+  await assertNoTraces(daemon);
+});
+
+test('a conmon that lies: nonsense, and a process that is not there', async () => {
+  const pod = await node.runPod();
+  for (const [answer, told] of [['oh well', /create container container-\d+ in pod default\/pod-\d+: .*oh well$/], ['{"data": 4194303}', /its process ended right after it was created$/]] as const) {
+    writeFileSync(path.join(programs, 'conmon'), `#!/bin/sh\nread go <&4; echo '${answer}' >&3; sleep 0.1\n`, { mode: 0o755 });
+
+    await assertFails(node.createContainer(pod), status.INTERNAL, told);
+  }
+  await node.removePod(pod);
+  await assertNoTraces(daemon);
+});
+
+test('a conmon that hangs is ended when the handler\'s time is over', async () => {
+  writeFileSync(daemon.paths.configFile, `[runtime]\nconmon = "${programs}/conmon"\n[runtime.handlers.${runtime}]\npath = "/usr/bin/${runtime}"\ncreate_timeout = "1s"\n${config}`);
+  writeFileSync(path.join(programs, 'conmon'), '#!/bin/sh\nsleep 600\n', { mode: 0o755 });
+  await daemon.restart();
+  const pod = await node.runPod();
+
+  await assertFails(node.createContainer(pod), status.DEADLINE_EXCEEDED, new RegExp(`${runtime} did not finish within 1 s$`));
 
   await node.removePod(pod);
   await assertNoTraces(daemon);

@@ -1,9 +1,14 @@
 /** Exec, attach and port-forward through the whole daemon: the CRI's URL, a client as kubelets pass it on, and a container. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
-import { spdyClient } from '../../src/face/streaming/spdy/spdy-client.fake.ts';
-import type { SpdyClient } from '../../src/face/streaming/spdy/spdy-client.fake.ts';
+import { spdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
+import type { SpdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
 import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 
@@ -12,6 +17,9 @@ after(() => node.stop());
 const { client } = node;
 const pod = await node.runPod();
 const containerId = await node.runContainer(pod, { script: 'mkdir /www; echo served >/www/index.html; httpd -p 8080 -h /www; while read -r line; do echo "got $line"; done', config: { stdin: true } });
+const program = path.join(import.meta.dirname, '../../dist/main/gantry.js');
+const gantry = `'${process.execPath}' '${program}'`;
+const env = { ...process.env, GANTRY_SOCKET: node.daemon.paths.socket };
 const plain = { containerId, tty: false, stdin: true, stdout: true, stderr: true };
 
 async function opened(url: string, ...types: string[]): Promise<{ spdy: SpdyClient; stream: Record<string, number> }> {
@@ -84,10 +92,46 @@ test('a port of the pod is reached, and one that nobody listens on is told', asy
   await spdy.end();
 });
 
+// As with kubectl the size comes a moment after the start.
+test("people's terminals are the command's, and theirs again after", async () => {
+  const session = `stty rows 33 cols 101; ${gantry} exec -it ${containerId} sh -c "while stty size | grep -qv '^33 101'; do sleep 0.05; done; stty size; stty -a | grep -o '[-]*icanon'; read -r word; echo got \\$word; exit 5"; echo code $?; stty -a | grep -o -- '-*icanon'`;
+  const script = spawn('script', ['-qec', session, '/dev/null'], { env });
+  script.stdin.write('typed\n');
+
+  const shown = (await text(script.stdout)).replaceAll('\r', '');
+
+  assert.match(shown, /33 101\n(.*\n)*icanon\n(.*\n)*got typed\ncode 5\nicanon\n$/);
+});
+
+test("people's pipes and ports reach the container, and an interrupt ends a forwarder in order", async () => {
+  const cat = spawn('sh', ['-c', `printf 'through a pipe' | ${gantry} exec -i ${containerId} -- cat`], { env });
+  assert.equal(await text(cat.stdout), 'through a pipe');
+
+  const forwarder = spawn(process.execPath, [program, 'port-forward', '--address', '127.0.0.1', pod.id, ':8080'], { env });
+  const [line] = (await once(createInterface(forwarder.stdout), 'line')) as [string];
+  const local = /^Forwarding from 127\.0\.0\.1:(\d+) -> 8080$/.exec(line)?.[1];
+  assert.equal(await (await fetch(`http://127.0.0.1:${local}/`)).text(), 'served\n');
+  forwarder.kill('SIGINT');
+  assert.deepEqual(await once(forwarder, 'exit'), [0, null]);
+});
+
 test('what can be refused is refused before a URL is given', async () => {
   const unknown = 'f'.repeat(64);
 
   await assertFails(client.exec({ ...plain, containerId: unknown, cmd: ['true'] }), status.NOT_FOUND, /f{64}/);
   await assertFails(client.attach({ ...plain, containerId: unknown }), status.NOT_FOUND, /f{64}/);
   await assertFails(client.portForward({ podSandboxId: unknown, port: [80] }), status.NOT_FOUND, /f{64}/);
+});
+
+test('a command whose daemon was killed is ended by the next one', async () => {
+  const { url } = await client.exec({ ...plain, cmd: ['sleep', '86124'] });
+  const running = () => node.sh(containerId, 'ps | grep -c "[s]leep 86124" || true');
+  const { spdy } = await opened(url, 'error', 'stdin', 'stdout', 'stderr');
+  await eventually(async () => assert.equal((await running()).trim(), '1'));
+
+  await node.daemon.kill9();
+  await spdy.end();
+  await node.daemon.restart();
+
+  await eventually(async () => assert.equal((await running()).trim(), '0'));
 });

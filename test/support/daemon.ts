@@ -46,12 +46,14 @@ export interface Daemon {
   /** A cgroup below it for a pod, as the kubelet would name it to the daemon's cgroup driver. */
   podCgroup(name: string): string;
   readonly pid: number;
+  /** Whether its process is there. */
+  readonly alive: boolean;
   /** SIGKILL; the pods go on. */
   kill9(): Promise<void>;
   /** SIGTERM, and waits for the end; the pods go on. Throws when it does not end within 15 s or ends with an error. */
   stop(): Promise<void>;
-  /** Starts it again, after `kill9` or `stop` (or stops it first). */
-  restart(): Promise<void>;
+  /** Starts it again, after `kill9` or `stop` (or stops it first); with `faults` as one that breaks on purpose (docs/faults.md). */
+  restart(faults?: string): Promise<void>;
   /** Removes every pod through the daemon, stops it, and removes what is left by force. For `t.after`. */
   stopAndClean(): Promise<void>;
   /** What the daemon has logged so far. */
@@ -59,7 +61,7 @@ export interface Daemon {
 }
 
 /** A run of tests starts hundreds of daemons: compiled code is kept in the run's own folder. */
-const compileCache: Record<string, string> = process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
+const compileCache = (): Record<string, string> => (process.env.NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE });
 /** CGROUP_DRIVER of the environment; cgroupfs works on every machine. */
 export const cgroupDriver = process.env.CGROUP_DRIVER ?? 'cgroupfs';
 const program = path.join(import.meta.dirname, '../../bin/gantry');
@@ -71,15 +73,15 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const part = beginPart();
   const paths = pathsIn(part.dir);
   for (const dir of [paths.root, paths.logs]) mkdirSync(dir, { mode: 0o711 });
-  writeFileSync(paths.configFile, options.config ?? '');
+  writeFileSync(paths.configFile, `${options.config ?? ''}${sandboxedHandler(options)}`);
   writeFileSync(paths.registriesConf, options.registriesConf ?? '');
   const network = makeTestNetwork({ mark: part.mark, confDir: paths.cniConfDir, dataDir: path.join(part.dir, 'ipam') });
-  const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache, ...options.env };
+  const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache(), ...options.env };
   const client = criClient(paths.socket);
   let running: ChildProcess | undefined;
 
-  const start = async (): Promise<void> => {
-    running = launch(argumentsFor(paths, options), environment, paths);
+  const start = async (faults = ''): Promise<void> => {
+    running = launch(argumentsFor(paths, options), faults === '' ? environment : { ...environment, GANTRY_DEBUG_FAULTS: 'true', GANTRY_FAULTS: faults }, paths);
     await answering(client, running, paths);
   };
   const end = async (signal: NodeJS.Signals): Promise<void> => {
@@ -99,11 +101,14 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
       if (running?.pid === undefined) throw new Error('the daemon is not running');
       return running.pid;
     },
+    get alive() {
+      return running !== undefined && running.exitCode === null && running.signalCode === null;
+    },
     kill9: () => end('SIGKILL'),
     stop: () => end('SIGTERM'),
-    async restart() {
+    async restart(faults) {
       await end('SIGTERM');
-      await start();
+      await start(faults);
     },
     async stopAndClean() {
       try {
@@ -123,6 +128,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
     throw error;
   }
   return daemon;
+}
+
+/** The one handler that the daemon does not know by itself, where RUNTIME names it. */
+function sandboxedHandler({ runtime = process.env.RUNTIME, config = '' }: DaemonOptions): string {
+  return runtime === 'runsc' && !config.includes('[runtime.handlers.runsc]') ? '\n[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\n' : '';
 }
 
 /** Stops and removes every pod that a runtime knows. */

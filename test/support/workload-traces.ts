@@ -10,7 +10,7 @@ import { processesOf } from './leftovers.ts';
 import { eventually } from './workload.ts';
 
 /** Holds nothing of a pod: the daemon's own folders below these are there from its start to its end. */
-const podFolders = ['s/pods', 's/containers', 's/layers', 's/exits', 's/oci/crun', 's/oci/runc', 'r/containers', 'r/cni', 'r/staging'];
+const podFolders = ['s/pods', 's/containers', 's/layers', 's/exits', 's/oci/crun', 's/oci/runc', 's/oci/runsc', 'r/containers', 'r/cni', 'r/staging'];
 
 /** Ids of pods and containers as the daemon logs them: also those of which no caller has heard. */
 const idForm = /\b[0-9a-f]{64}\b/g;

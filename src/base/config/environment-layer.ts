@@ -9,6 +9,9 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The variable that names the configuration file, as `--config` does. */
 export const configVariable = 'GANTRY_CONFIG';
 
+/** The variable that says what is to break, where `debug.faults` allows it: src/base/fault-plan.ts. */
+export const faultsVariable = 'GANTRY_FAULTS';
+
 /** Reads every `GANTRY_` variable; one that is empty counts as not set. */
 export function readEnvironment(environment: Environment): Layer {
   const layer = new LayerBuilder();
@@ -25,7 +28,7 @@ export function readEnvironment(environment: Environment): Layer {
  * have variables of that name for other reasons.
  */
 export function strayVariables(environment: Environment): string[] {
-  const known = [configVariable, ...keyedSettings.map((setting) => setting.environment)];
+  const known = [configVariable, faultsVariable, ...keyedSettings.map((setting) => setting.environment)];
   return Object.keys(environment)
     .filter((name) => name.startsWith('GANTRY_') && !known.includes(name))
     .sort()

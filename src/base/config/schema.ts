@@ -57,7 +57,7 @@ export const schema = table('', {
     default: usualSignaturePolicy,
     flag: '--signature-policy',
     applies: 'restart',
-    about: 'Whose images are taken, in the `policy.json` format of Podman, Skopeo and CRI-O. Without a file at the default place every image is; a file at another place must be there. A change counts from the next pull on, and a file that cannot be understood stops all pulls.',
+    about: 'Whose images are taken, in the `policy.json` format of Podman, Skopeo and CRI-O. Without a file at the default place every image is; a file at another place must be there. A change counts from the next pull or `image load` on, and a file that cannot be understood stops both.',
   }),
 
   log: table('What the daemon says about itself, on standard error.', {
@@ -458,6 +458,15 @@ export const schema = table('', {
       default: 16 << 20,
       applies: 'restart',
       about: 'The largest request or answer. A kubelet accepts 16 MiB.',
+    }),
+  }),
+
+  debug: table('For tests of Gantry itself.', {
+    faults: setting({
+      kind: truth,
+      default: false,
+      applies: 'restart',
+      about: 'Whether the daemon breaks on purpose where the environment variable `GANTRY_FAULTS` says so (docs/faults.md). Never on a node that matters: without this setting a daemon that finds the variable does not start.',
     }),
   }),
 });

@@ -1,7 +1,9 @@
 /** Gantry's own API (src/gen/admin.proto), one RPC a file. */
 import { AdminService } from '../../gen/admin.ts';
 import type { Service } from '../grpc/service.ts';
+import { clearLeaks } from './admin/clear-leaks.ts';
 import { diskUsage } from './admin/disk-usage.ts';
+import { listLeaks } from './admin/list-leaks.ts';
 import { loadImages } from './admin/load-images.ts';
 import { saveImages } from './admin/save-images.ts';
 import { tagImage } from './admin/tag-image.ts';
@@ -16,12 +18,14 @@ const rpcs: AdminRpcs = {
   saveImages,
   tagImage,
   untagImage,
+  listLeaks,
+  clearLeaks,
 };
 
 export function adminService({ engine }: AdminDeps): Service {
   return {
     definition: AdminService, rpcs,
-    changing: new Set(['LoadImages', 'TagImage', 'UntagImage']),
+    changing: new Set(['LoadImages', 'TagImage', 'UntagImage', 'ClearLeaks']),
     endless: new Set(['WatchPulls']),
     subjectOf: ({ image }: { readonly image?: string }) => (image ? { image } : {}),
     callWith: (ctx) => ({ engine, ctx }),

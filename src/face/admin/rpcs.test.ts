@@ -8,9 +8,9 @@ import type { TestContext } from 'node:test';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { LogFields, Logger } from '../../base/log.ts';
-import type { Engine, ImageEngine } from '../../engine/engine.ts';
+import type { Engine, ImageEngine, NodeEngine } from '../../engine/engine.ts';
 import { AdminService, LayerPhase, MeasuredBy } from '../../gen/admin.ts';
-import type { DiskUsageResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
+import type { ClearLeaksResponse, DiskUsageResponse, Leak, ListLeaksResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
 import { serveGrpc } from '../grpc/server.ts';
 import type { GrpcServer } from '../grpc/server.ts';
 import { adminService } from './admin-service.ts';
@@ -20,17 +20,28 @@ interface Served {
   readonly lines: string[];
   watch(request: Partial<WatchPullsRequest>): ClientReadableStream<WatchPullsResponse>;
   diskUsage(): Promise<DiskUsageResponse>;
+  listLeaks(): Promise<ListLeaksResponse>;
+  clearLeaks(leaks: Leak[]): Promise<ClearLeaksResponse>;
 }
 
-async function served(t: TestContext, images: Partial<ImageEngine>): Promise<Served> {
+interface UnaryMethod<Request, Answer> {
+  readonly path: string;
+  requestSerialize(request: Request): Buffer;
+  responseDeserialize(bytes: Buffer): Answer;
+}
+
+async function served(t: TestContext, images: Partial<ImageEngine>, node: Partial<NodeEngine> = {}): Promise<Served> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'admin-rpcs-'));
   const socketPath = path.join(folder, 's');
   const lines: string[] = [];
   const at = (level: string) => (message: string, fields: LogFields = {}) => void lines.push([level, message, fields['image'], fields['code']].join(' '));
   const log: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: () => log };
-  const services = [adminService({ engine: { images } as Engine })];
+  const services = [adminService({ engine: { images, node } as Engine })];
   const server = await serveGrpc({ socketPath, services, log, maxMessageBytes: 1 << 20 });
   const client = new Client(`unix:${socketPath}`, credentials.createInsecure());
+  const ask = <Request, Answer>({ path: method, requestSerialize, responseDeserialize }: UnaryMethod<Request, Answer>, request: Request): Promise<Answer> => new Promise((resolve, reject) => {
+    client.makeUnaryRequest(method, requestSerialize, responseDeserialize, request, (error: ServiceError | null, answer) => (error === null ? resolve(answer!) : reject(error)));
+  });
   t.after(async () => {
     client.close();
     await server.close(1000);
@@ -42,10 +53,9 @@ async function served(t: TestContext, images: Partial<ImageEngine>): Promise<Ser
       const { path: method, requestSerialize, responseDeserialize } = AdminService.watchPulls;
       return client.makeServerStreamRequest(method, requestSerialize, responseDeserialize, { image: '', intervalMs: 0, ...request });
     },
-    diskUsage: () => new Promise((resolve, reject) => {
-      const { path: method, requestSerialize, responseDeserialize } = AdminService.diskUsage;
-      client.makeUnaryRequest(method, requestSerialize, responseDeserialize, {}, (error: ServiceError | null, answer) => (error === null ? resolve(answer!) : reject(error)));
-    }),
+    diskUsage: () => ask(AdminService.diskUsage, {}),
+    listLeaks: () => ask(AdminService.listLeaks, {}),
+    clearLeaks: (leaks) => ask(AdminService.clearLeaks, { leaks }),
   };
 }
 
@@ -114,4 +124,14 @@ test('disk usage is what the engine says', async (t) => {
   const { diskUsage } = await served(t, { diskUsage: async () => usage });
 
   assert.deepEqual(await diskUsage(), usage);
+});
+
+test('leaks are what the engine says, and those that are to be cleared reach it', async (t) => {
+  const leak: Leak = { kind: 'mount', name: '/m', owner: 'a', since: 5n, bytes: 7n };
+  const leaks: ListLeaksResponse = { leaks: [leak], debts: [{ owner: 'b', what: 'network', waitsFor: 'a plugin', since: 1n, tries: 2, nextTry: 3n }], unseen: ['firewall: no'] };
+  const { listLeaks, clearLeaks, lines } = await served(t, {}, { leaks: async () => leaks, clearLeaks: async (asked) => asked.map((one) => ({ leak: one, error: 'busy' })) });
+
+  assert.deepEqual(await listLeaks(), leaks);
+  assert.deepEqual(await clearLeaks([leak]), { cleared: [{ leak, error: 'busy' }] });
+  assert.match(lines.find((line) => line.includes('ClearLeaks'))!, /^info ClearLeaks/);
 });

@@ -15,12 +15,18 @@ export async function archiveBytes(source: string, io: CliIo): Promise<AsyncIter
     if ((io.stdin as { isTTY?: boolean }).isTTY === true) throw new UsageError('no archive on stdin: name a file, or send one by a pipe');
     return io.stdin;
   }
-  const found = await stat(source);
-  if (!found.isDirectory()) {
+  if (await isDirectory(source)) return tarStream(await layoutFiles(source));
+  return createReadStream(source, { highWaterMark: pieceBytes });
+}
+
+async function isDirectory(source: string): Promise<boolean> {
+  try {
+    if ((await stat(source)).isDirectory()) return true;
     await (await open(source)).close(); // so that a file that may not be read is told now
-    return createReadStream(source, { highWaterMark: pieceBytes });
+    return false;
+  } catch (cause) {
+    throw failure('not-found', { act: 'read image archive', object: source, cause });
   }
-  return tarStream(await layoutFiles(source));
 }
 
 async function layoutFiles(directory: string): Promise<TarFile[]> {

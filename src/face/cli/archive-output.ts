@@ -28,7 +28,8 @@ export async function toFile(file: string, pieces: AsyncIterable<Uint8Array>): P
     await rename(temporary, file);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    const isOfDisk = error instanceof Error && 'syscall' in error;
+    throw isOfDisk ? failure('failed-precondition', { act: 'write image archive', object: file, cause: error }) : error;
   }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { DiskUsageResponse, Pull } from '../../gen/admin.ts';
+import type { DiskUsageResponse, ListLeaksResponse, Pull } from '../../gen/admin.ts';
 import { cliCommands } from './commands.ts';
 import { imageSpec } from './image-spec.ts';
 import { fakeRuntime, runCommand, type FakeRuntime } from './runtime.fake.ts';
@@ -45,6 +45,20 @@ test('without a daemon the message says how to start it', async () => {
   });
 });
 
+test('image ls and image inspect say what images and inspect say', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  fake.addImage('localhost:5000/demo/busybox:1');
+  const gantry = async (...words: string[]) => await runCommand(fake.socket, words);
+
+  for (const flags of [[], ['-q'], ['--no-trunc'], ['-o', 'json']]) assert.deepEqual(await gantry('image', 'ls', ...flags), await gantry('images', ...flags), flags.join(' '));
+  const inspected = await gantry('image', 'inspect', 'localhost:5000/demo/busybox:1');
+  assert.deepEqual(inspected, await gantry('inspect', 'localhost:5000/demo/busybox:1'));
+  assert.equal((JSON.parse(inspected.out) as { kind: string }).kind, 'image');
+  assert.deepEqual(await gantry('image', 'inspect', 'shop/web'), { code: 1, out: '', err: 'gantry image inspect: inspect image shop/web: nothing on this node has this name or id\n' });
+  assert.equal((await gantry('image', 'ls', 'busybox')).err, 'gantry image ls: one word too many: "busybox", see gantry image ls --help\n');
+});
+
 test('lists are tables, ids or CRI messages in JSON', async (t) => {
   const fake = await fakeRuntime(t);
   await populate(fake);
@@ -75,7 +89,9 @@ test('exec hands on what the command wrote, and its code', async (t) => {
 
   assert.deepEqual(await runCommand(fake.socket, ['exec', '--timeout', '1500ms', 'web/server', 'sh', '-c', 'x', '--help']), { code: 7, out: 'out\n', err: 'err\n' });
   assert.deepEqual(fake.calls, ['exec sh -c x --help 2']);
-  assert.match((await runCommand(fake.socket, ['exec', '-it', 'web/server', 'sh'])).err, /interactive exec comes with the streaming server/);
+  assert.match((await runCommand(fake.socket, ['exec', '-i', '--timeout', '1s', 'web/server', 'sh'])).err, /--timeout is for commands without -i and -t/);
+  assert.match((await runCommand(fake.socket, ['exec', '-it', 'web/server', 'sh'])).err, /the input device is not a TTY: leave out -t/);
+  assert.match((await runCommand(fake.socket, ['exec', 'web/server', '--'])).err, /COMMAND is missing/);
 });
 
 test('pull prints the id, and takes credentials from the flag, from stdin or from the environment', async (t) => {
@@ -152,6 +168,23 @@ test('logs go to the stream they came from', async (t) => {
   assert.match((await runCommand(fake.socket, ['logs', 'web'])).err, /find container web: this may be container shop\/web\/\w+/);
 });
 
+test('logs have the habits of their namesakes: all lines, a time, the attempt before', async (t) => {
+  const fake = await fakeRuntime(t);
+  await populate(fake);
+  const [first] = [...fake.containers.values()];
+  fake.containers.set('636f9', { ...first!, id: '636f9', createdAt: first!.createdAt + 1n, logPath: path.join(fake.folder, 'second.log') });
+  await writeFile(path.join(fake.folder, 'server.log'), '2026-01-01T00:00:00Z stdout F one\n2026-01-01T00:00:01Z stdout F two\n');
+  await writeFile(path.join(fake.folder, 'second.log'), '2026-01-01T00:00:02Z stdout F three\n');
+  const out = async (...argv: string[]) => (await runCommand(fake.socket, ['logs', ...argv, 'web/server'])).out;
+
+  assert.equal(await out(), 'three\n');
+  for (const all of [['-p'], ['-p', '--tail', 'all'], ['--previous', '--tail=-1']]) assert.equal(await out(...all), 'one\ntwo\n');
+  assert.equal(await out('-p', '--since-time', '2026-01-01T00:00:01Z'), 'two\n');
+  assert.match((await runCommand(fake.socket, ['logs', '-p', 'db'])).err, /find container shop\/db\/db: there was no attempt before this one, or it was removed/);
+  assert.match((await runCommand(fake.socket, ['logs', '--since', '1h', '--since-time', 'x', 'db'])).err, /give one/);
+  assert.match((await runCommand(fake.socket, ['logs', '--since-time', '10m', 'db'])).err, /--since-time wants a time such as/);
+});
+
 test('version names both ends', async (t) => {
   const fake = await fakeRuntime(t);
 
@@ -200,6 +233,58 @@ test('df prints a table for each kind of thing, or all figures as JSON', async (
   ].join('\n'));
   const printed = JSON.parse((await runCommand(socket, ['df', '-o', 'json'])).out) as { filesystems: object[]; images: object[] };
   assert.deepEqual([printed.images, printed.filesystems[0]], [[], { mountpoint: '/data', imageBytes: '0', containerBytes: '0', partialBytes: '9000', sizeBytes: '10000', availableBytes: '1000' }]);
+});
+
+const lost = 'c'.repeat(64);
+const threeHoursAgo = BigInt(Date.now() - 3 * 3_600_000 - 60_000) * 1_000_000n;
+const leaks: ListLeaksResponse = {
+  leaks: [
+    { kind: 'mount', name: '/run/gantry/x', owner: lost, since: 0n, bytes: 0n },
+    { kind: 'exit file', name: '/run/gantry/exits/y', owner: lost, since: threeHoursAgo, bytes: 3n },
+  ],
+  debts: [{ owner: lost, what: 'network', waitsFor: 'plugin bridge: no such program', since: threeHoursAgo, tries: 4, nextTry: 0n }],
+  unseen: ['firewall: iptables hangs'],
+};
+
+test('leaks lists what nobody owns, what is still to be undone, and where it could not look', async (t) => {
+  const { socket } = await fakeRuntime(t, { pulls: [], leaks });
+  const { socket: clean } = await fakeRuntime(t, { pulls: [], leaks: { leaks: [], debts: [], unseen: [] } });
+
+  const { code, out, err } = await runCommand(socket, ['leaks']);
+  const printed = JSON.parse((await runCommand(socket, ['leaks', '-o', 'json'])).out) as { leaks: { bytes: string }[]; debts: { waitsFor: string }[]; cleared?: object[] };
+
+  assert.deepEqual([code, err], [0, 'gantry leaks: could not look at firewall: iptables hangs\n']);
+  assert.deepEqual(out.split('\n'), [
+    'KIND       OWNER          AGE   SIZE  NAME', 'mount      ccccccccccccc  -     -     /run/gantry/x', 'exit file  ccccccccccccc  3h1m  3 B   /run/gantry/exits/y', '',
+    'STILL TO BE UNDONE  OWNER          AGE   TRIES  WAITS FOR', 'network             ccccccccccccc  3h1m  4      plugin bridge: no such program', '',
+  ]);
+  assert.deepEqual([printed.leaks[1]!.bytes, printed.debts[0]!.waitsFor, printed.cleared], ['3', 'plugin bridge: no such program', undefined]);
+  assert.deepEqual(await runCommand(clean, ['leaks', '--clear', '--yes']), { code: 0, out: 'nothing has leaked\n', err: '' });
+});
+
+test('leaks --clear asks on a terminal, and takes anything but a yes for a no', async (t) => {
+  const { socket } = await fakeRuntime(t, { pulls: [], leaks: { ...leaks, debts: [], unseen: [] } });
+
+  const told = await runCommand(socket, ['leaks', '--clear'], { answer: 'y\n' });
+  assert.deepEqual([told.code, told.err], [0, 'remove these 2 things? [y/N] ']);
+  assert.match(told.out, /\ncleared 2 of 2\n$/);
+  for (const answer of ['', 'n\n', 'yesterday\n']) {
+    const { code, out } = await runCommand(socket, ['leaks', '--clear'], { answer });
+    assert.equal(code, 0);
+    assert.doesNotMatch(out, /cleared/);
+  }
+});
+
+test('leaks --clear without a terminal wants --yes, and says what it could not remove', async (t) => {
+  const { socket } = await fakeRuntime(t, { pulls: [], leaks: { ...leaks, debts: [], unseen: [] }, stuck: '/run/gantry/x' });
+
+  assert.deepEqual(await runCommand(socket, ['leaks', '--clear']), { code: 2, out: '', err: 'gantry leaks: --clear asks on a terminal, and this is none: add --yes, see gantry leaks --help\n' });
+  assert.deepEqual(await runCommand(socket, ['leaks', '--yes']), { code: 2, out: '', err: 'gantry leaks: --yes goes with --clear, see gantry leaks --help\n' });
+  const { code, out, err } = await runCommand(socket, ['leaks', '--clear', '--yes']);
+  assert.deepEqual([code, err], [1, 'gantry leaks: clear mount /run/gantry/x: it is busy\n']);
+  assert.match(out, /\ncleared 1 of 2\n$/);
+  const printed = JSON.parse((await runCommand(socket, ['leaks', '--clear', '--yes', '-o', 'json'])).out) as { cleared: { error: string }[] };
+  assert.deepEqual(printed.cleared.map(({ error }) => error), ['it is busy', '']);
 });
 
 test('what only gantry offers is told of another runtime in a sentence', async (t) => {

@@ -5,15 +5,18 @@ import { parseArguments, UsageError } from './arguments.ts';
 import { connectCri, socketPath, type CriClient } from './client.ts';
 import { allFlags, helpText, type Command } from './command.ts';
 import { groupHelpText, isGroup, wordsOf, type CommandGroup } from './command-group.ts';
+import { attach } from './command/attach.ts';
 import { df } from './command/df.ts';
 import { exec } from './command/exec.ts';
 import { image } from './command/image/image.ts';
 import { images } from './command/images.ts';
 import { info } from './command/info.ts';
 import { inspect } from './command/inspect.ts';
+import { leaks } from './command/leaks.ts';
 import { logs } from './command/logs.ts';
 import { play } from './command/play.ts';
 import { pods } from './command/pods.ts';
+import { portForward } from './command/port-forward.ts';
 import { ps } from './command/ps.ts';
 import { pull } from './command/pull.ts';
 import { pulls } from './command/pulls.ts';
@@ -22,7 +25,7 @@ import { stop } from './command/stop.ts';
 import { version } from './command/version.ts';
 import { printable, write, type CliIo } from './io.ts';
 
-const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, pods, ps, logs, exec, inspect, stop, rm, info, version];
+const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, leaks, pods, ps, logs, exec, attach, portForward, inspect, stop, rm, info, version];
 
 /** Name, one-line summary and usage of every command, in the order in which help lists them; the second words of those that have some. */
 export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string; readonly words?: readonly string[] }[] = commands.map((one) =>

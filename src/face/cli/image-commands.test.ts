@@ -94,6 +94,17 @@ test('a wrong command line is told before the daemon is asked', async () => {
   assert.match(await wrong('tag', 'web:1'), /NAME is missing/);
 });
 
+test('a file that cannot be read or written is named, with what was to be done', async (t) => {
+  const { socket, folder, calls } = await startDaemon(t);
+
+  const absent = await runCommand(socket, ['image', 'load', path.join(folder, 'absent.tar')]);
+  assert.equal(absent.err, `gantry image load: read image archive ${folder}/absent.tar: ENOENT: no such file or directory, stat '${folder}/absent.tar'\n`);
+  assert.deepEqual([absent.code, calls], [1, []]);
+  const nowhere = await runCommand(socket, ['image', 'save', '-o', path.join(folder, 'none/a.tar'), 'web:1']);
+  assert.equal(nowhere.code, 1);
+  assert.match(nowhere.err, /^gantry image save: write image archive .*none\/a\.tar: ENOENT/);
+});
+
 test('archives are loaded from files, stdin and layout directories', async (t) => {
   const { socket, folder, loaded } = await startDaemon(t);
   const file = path.join(folder, 'a.tar');

@@ -1,5 +1,6 @@
 /** What a command may touch of the outside: its streams, its environment, and the wish of the person to stop. */
 import type { Readable, Writable } from 'node:stream';
+import { localTerminal, type LocalTerminal } from './session/local-terminal.ts';
 
 export interface CliIo {
   readonly stdout: Writable;
@@ -9,6 +10,8 @@ export interface CliIo {
   /** Whether stdout (stderr) is a terminal: colours and spinners appear nowhere else. */
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
+  /** What stdin is, when it is a terminal. */
+  readonly terminal?: LocalTerminal | undefined;
   /** Aborted by the first interrupt: calls are cancelled, `play` undoes what it made. */
   readonly signal: AbortSignal;
   /** The version of this program, for `gantry version`. */
@@ -38,6 +41,7 @@ export function processIo(version: string): CliIo {
     env: process.env,
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
+    terminal: localTerminal(process.stdin, [process.stdout, process.stderr]),
     signal: interrupt.signal,
     version,
   };

@@ -2,15 +2,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { PassThrough } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { AdminService, type DiskUsageResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
+import { AdminService, type ClearLeaksRequest, type ClearLeaksResponse, type DiskUsageResponse, type ListLeaksResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
 import { ContainerState, ImageServiceService, PodSandboxState, RuntimeServiceService } from '../../gen/cri.ts';
 import type {
-  Container, CreateContainerRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RunPodSandboxRequest,
+  AttachRequest, Container, CreateContainerRequest, ExecRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RunPodSandboxRequest,
 } from '../../gen/cri.ts';
 import { runCliCommand } from './commands.ts';
+import type { CliIo } from './io.ts';
 
 export class FakeRuntime {
   readonly pods = new Map<string, PodSandbox>();
@@ -23,9 +24,13 @@ export class FakeRuntime {
   /** Calls that fail, by what `calls` would say, with their message. */
   readonly failures = new Map<string, string>();
   /** What our own API says; without it the runtime is somebody else's. */
-  admin: { readonly pulls: Pull[][]; readonly usage: DiskUsageResponse } | undefined;
+  admin: { readonly pulls: Pull[][]; readonly usage?: DiskUsageResponse; readonly leaks?: ListLeaksResponse; readonly stuck?: string } | undefined;
   /** Exit codes of containers that end at once, by name. */
   readonly exits = new Map<string, number>();
+  /** What Exec, Attach and PortForward answer with, one after the other. */
+  readonly urls: string[] = [];
+  /** Ids of containers that have a terminal. */
+  readonly terminalContainers = new Set<string>();
   readonly socket: string;
 
   constructor(socket: string) {
@@ -101,17 +106,25 @@ export class FakeRuntime {
     },
     containerStatus: ({ containerId }: { containerId: string }) => {
       const one = this.containers.get(containerId)!;
-      return { status: { ...one, startedAt: 0n, finishedAt: 0n, reason: '', message: '', mounts: [], resources: undefined, user: undefined, stopSignal: 0 }, info: {} };
+      return { status: { ...one, startedAt: 0n, finishedAt: 0n, reason: '', message: '', mounts: [], resources: undefined, user: undefined, stopSignal: 0 }, info: { info: JSON.stringify({ runtimeSpec: { process: { terminal: this.terminalContainers.has(containerId) } } }) } };
     },
     execSync: ({ cmd, timeout }: ExecSyncRequest) => {
       this.#change(`exec ${cmd.join(' ')} ${timeout}`);
       return { stdout: Buffer.from('out\n'), stderr: Buffer.from('err\n'), exitCode: 7 };
     },
+    exec: ({ cmd, ...wanted }: ExecRequest) => this.#session(`exec ${cmd.join(' ')}`, wanted),
+    attach: (wanted: AttachRequest) => this.#session('attach', wanted),
+    portForward: ({ port }: { port: number[] }) => this.#session(`port-forward ${port.join()}`, {}),
   };
 
   addImage(reference: string): void {
     if (this.images.some((one) => one.repoTags.includes(reference))) return;
     this.images.push({ id: `sha256:${this.#id('image')}`, repoTags: [reference], repoDigests: [], size: 1_500_000n, uid: undefined, username: '', spec: undefined, pinned: false });
+  }
+
+  #session(what: string, wanted: Partial<Record<'tty' | 'stdin' | 'stdout' | 'stderr', boolean>>): object {
+    this.#change([what, ...(['tty', 'stdin', 'stdout', 'stderr'] as const).filter((name) => wanted[name])].join(' '));
+    return { url: this.urls.shift() ?? '' };
   }
 
   #made = 0;
@@ -139,6 +152,9 @@ function adminHandlers({ admin }: FakeRuntime): UntypedServiceImplementation {
       if (stream.request.intervalMs === 0) stream.end();
     },
     diskUsage: (_call: unknown, callback: sendUnaryData<DiskUsageResponse>) => callback(null, admin!.usage),
+    listLeaks: (_call: unknown, callback: sendUnaryData<ListLeaksResponse>) => callback(null, admin!.leaks),
+    clearLeaks: ({ request }: ServerUnaryCall<ClearLeaksRequest, ClearLeaksResponse>, callback: sendUnaryData<ClearLeaksResponse>) =>
+      callback(null, { cleared: request.leaks.map((leak) => ({ leak, error: leak.name === admin!.stuck ? 'it is busy' : '' })) }),
   };
 }
 
@@ -176,15 +192,18 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Runs a command as the main program does, without terminals. */
-export async function runCommand(socket: string, argv: readonly string[], more: { stdin?: string; env?: Record<string, string>; signal?: AbortSignal } = {}): Promise<Ran> {
-  const streams = { stdout: new PassThrough(), stderr: new PassThrough(), stdin: new PassThrough() };
-  streams.stdin.end(more.stdin ?? '');
+/** Runs a command as the main program does, without terminals; only an `answer` comes from one. */
+export async function runCommand(
+  socket: string, argv: readonly string[], more: { stdin?: string | Readable; answer?: string; env?: Record<string, string>; signal?: AbortSignal; terminal?: CliIo['terminal'] } = {},
+): Promise<Ran> {
+  const stdin = typeof more.stdin === 'object' ? more.stdin : new PassThrough().end(more.answer ?? more.stdin ?? '');
+  if (more.answer !== undefined) Object.assign(stdin, { isTTY: true });
+  const streams = { stdout: new PassThrough(), stderr: new PassThrough(), stdin };
   const written = { stdout: '', stderr: '' };
   streams.stdout.on('data', (chunk: Buffer) => (written.stdout += chunk.toString()));
   streams.stderr.on('data', (chunk: Buffer) => (written.stderr += chunk.toString()));
   const code = await runCliCommand(argv, {
-    ...streams, env: { GANTRY_SOCKET: socket, ...more.env }, stdoutIsTerminal: false, stderrIsTerminal: false, signal: more.signal ?? new AbortController().signal, version: '1.2.3',
+    ...streams, env: { GANTRY_SOCKET: socket, ...more.env }, stdoutIsTerminal: false, stderrIsTerminal: false, signal: more.signal ?? new AbortController().signal, version: '1.2.3', terminal: more.terminal,
   });
   await new Promise((resolve) => setImmediate(resolve));
   return { code, out: written.stdout, err: written.stderr };

@@ -83,6 +83,8 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
       }),
       runtimeConfig: async () => only(RuntimeConfigResponse, { linux: { cgroupDriver: 1 } }),
       updatePodCidr: async () => {},
+      leaks: async () => ({ leaks: [], debts: [], unseen: [] }),
+      clearLeaks: async () => [],
       ...other.node,
     },
     streams: {

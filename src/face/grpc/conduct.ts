@@ -32,6 +32,8 @@ export interface Method {
 /** The part of a grpc-js server call that matters here. */
 export interface ServerCall {
   readonly cancelled: boolean;
+  /** The bytes of a request that is one message. */
+  readonly request?: unknown;
   getDeadline(): Date | number;
   on(event: 'cancelled', listener: () => void): unknown;
   off(event: 'cancelled', listener: () => void): unknown;
@@ -52,7 +54,7 @@ export async function conduct(
   method: Method, call: ServerCall, deps: ConductDeps, answer: (ctx: CallContext, tell: (subject: LogFields) => void) => Promise<void>,
 ): Promise<CallStatus | undefined> {
   const id = `${idPrefix}-${++idCount}`;
-  const stages = new Stages();
+  const stages = new Stages(method.name);
   const abort = new AbortController();
   const onCancelled = (): void => abort.abort(goneReason(method, call));
   const log = deps.log.with({ request: id, rpc: method.name });
@@ -62,7 +64,7 @@ export async function conduct(
 
   call.on('cancelled', onCancelled);
   try {
-    deps.inFlight.enter(method, abort);
+    deps.inFlight.enter(method, abort, Buffer.isBuffer(call.request) ? call.request.length : 0);
     if (call.cancelled) onCancelled();
     await answer({ id, signal: abort.signal, stages, log }, (told) => (subject = told));
   } catch (error) {

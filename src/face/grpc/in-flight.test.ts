@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InFlight } from './in-flight.ts';
 
+const inFlight = (callsAMethod: number, bytes = 1e6): InFlight => new InFlight({ callsAMethod, bytes });
 const method = (name: string, endless = false) => ({ name, endless });
 
 test('a method over its limit is refused while others are not', () => {
-  const calls = new InFlight(2);
+  const calls = inFlight(2);
   const first = new AbortController();
   calls.enter(method('ExecSync'), first);
   calls.enter(method('ExecSync'), new AbortController());
@@ -21,8 +22,25 @@ test('a method over its limit is refused while others are not', () => {
   assert.throws(() => calls.enter(method('ExecSync'), new AbortController()), refused);
 });
 
+test('large requests have a limit for all of them together, small ones always pass', () => {
+  const calls = inFlight(9, 200_000);
+  const first = new AbortController();
+  calls.enter(method('CreateContainer'), first, 150_000);
+
+  const refused = {
+    kind: 'resource-exhausted',
+    message: 'RunPodSandbox: the requests that are being answered have 150000 bytes, and with the 60000 of this one more than 200000; ask again when some are done',
+  };
+  assert.throws(() => calls.enter(method('RunPodSandbox'), new AbortController(), 60_000), refused);
+  calls.enter(method('RunPodSandbox'), new AbortController(), 50_000);
+  calls.enter(method('StopPodSandbox'), new AbortController(), 100);
+
+  calls.leave(first);
+  calls.enter(method('RunPodSandbox'), new AbortController(), 60_000);
+});
+
 test('idle comes with the last call that leaves, and a refused one counts for nothing', async () => {
-  const calls = new InFlight(1);
+  const calls = inFlight(1);
   await calls.idle();
   const [one, refused] = [new AbortController(), new AbortController()];
   calls.enter(method('A'), one);
@@ -39,7 +57,7 @@ test('idle comes with the last call that leaves, and a refused one counts for no
 });
 
 test('all are aborted with the reason', () => {
-  const calls = new InFlight(1);
+  const calls = inFlight(1);
   const call = new AbortController();
   calls.enter(method('A'), call);
 
@@ -49,7 +67,7 @@ test('all are aborted with the reason', () => {
 });
 
 test('those that would never end by themselves are aborted alone', () => {
-  const calls = new InFlight(2);
+  const calls = inFlight(2);
   const [call, watch] = [new AbortController(), new AbortController()];
   calls.enter(method('ExecSync'), call);
   calls.enter(method('WatchPulls', true), watch);

@@ -1,32 +1,49 @@
 import { failure } from '../../base/errors.ts';
 
+/** What a usual request has; those of all methods at their limits are a few hundred megabytes at most. */
+const smallBytes = 16_384;
+
+/** How much is answered at a time. */
+export interface InFlightLimits {
+  /** Calls of one method. */
+  readonly callsAMethod: number;
+  /** The requests of all calls together: each is held in memory until its call is answered. */
+  readonly bytes: number;
+}
+
 /**
  * The calls that are being answered. Each method has a limit of its own, so that a caller who floods one (or one whose calls
- * hang on a stuck container) does not take the others away.
+ * hang on a stuck container) does not take the others away. A small request is never refused for the size of others.
  */
 export class InFlight {
-  readonly #limit: number;
-  readonly #calls = new Map<AbortController, { readonly name: string; readonly endless: boolean }>();
+  readonly #limits: InFlightLimits;
+  readonly #calls = new Map<AbortController, { readonly name: string; readonly endless: boolean; readonly bytes: number }>();
   readonly #byMethod = new Map<string, number>();
   #idle: (() => void)[] = [];
+  #bytes = 0;
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  constructor(limits: InFlightLimits) {
+    this.#limits = limits;
   }
 
   get count(): number {
     return this.#calls.size;
   }
 
-  /** Counts a call until `leave`; over the method's limit it is resource-exhausted. */
-  enter(method: { readonly name: string; readonly endless: boolean }, call: AbortController): void {
+  /** Counts a call and the `bytes` of its request until `leave`; over a limit it is resource-exhausted. */
+  enter(method: { readonly name: string; readonly endless: boolean }, call: AbortController, bytes = 0): void {
     const now = this.#byMethod.get(method.name) ?? 0;
-    if (now >= this.#limit) {
+    if (now >= this.#limits.callsAMethod) {
       const why = `${now} such calls are being answered already; ask again when some are done`;
       throw failure('resource-exhausted', { act: method.name, why });
     }
+    if (bytes > smallBytes && this.#bytes + bytes > this.#limits.bytes) {
+      const why = `the requests that are being answered have ${this.#bytes} bytes, and with the ${bytes} of this one more than ${this.#limits.bytes}; ask again when some are done`;
+      throw failure('resource-exhausted', { act: method.name, why });
+    }
     this.#byMethod.set(method.name, now + 1);
-    this.#calls.set(call, method);
+    this.#bytes += bytes;
+    this.#calls.set(call, { name: method.name, endless: method.endless, bytes });
   }
 
   /** Repeating it, or leaving without having entered, does nothing. */
@@ -34,6 +51,7 @@ export class InFlight {
     const method = this.#calls.get(call);
     if (method === undefined) return;
     this.#calls.delete(call);
+    this.#bytes -= method.bytes;
     this.#byMethod.set(method.name, (this.#byMethod.get(method.name) ?? 1) - 1);
     if (this.#calls.size === 0) this.#idle.splice(0).forEach((tell) => tell());
   }

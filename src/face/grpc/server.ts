@@ -28,6 +28,8 @@ export interface GrpcServer {
 
 /** Enough for a node of 500 containers asked for all at once; a caller with more of one call in the air is told to wait. */
 const callsAMethod = 512;
+/** Of the largest requests that there may be, how many are held at a time; usual ones have a few kilobytes. */
+const largestRequests = 8;
 const streamsAConnection = 1024;
 /** How long aborted calls get to say so before their connections are cut. */
 const lastWordsMs = 250;
@@ -37,7 +39,7 @@ const lastWordsMs = 250;
  * invalid-argument or failed-precondition.
  */
 export async function serveGrpc({ socketPath, services, log, maxMessageBytes }: GrpcServerOptions): Promise<GrpcServer> {
-  const inFlight = new InFlight(callsAMethod);
+  const inFlight = new InFlight({ callsAMethod, bytes: largestRequests * maxMessageBytes });
   const grpc = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': -1, // checked where the answer is encoded, with a better message

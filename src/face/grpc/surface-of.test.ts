@@ -35,7 +35,7 @@ async function* echoed(chunks: AsyncIterable<Chunk>): AsyncGenerator<Buffer> {
 /** A server with an RPC that sends what the generator yields, one that receives a stream, one with streams both ways, and one unary. */
 async function served(t: TestContext, watch: () => AsyncIterable<Buffer>, receive: Receive = received): Promise<{ client: Client; inFlight: InFlight; socketPath: string }> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'surface-of-'));
-  const inFlight = new InFlight(100);
+  const inFlight = new InFlight({ callsAMethod: 100, bytes: 1e9 });
   const surface = surfaceOf({
     definition: {
       watch: { path: '/runtime.v1.Test/Watch', requestStream: false, responseStream: true, requestDeserialize: asIs, responseSerialize: asIs },

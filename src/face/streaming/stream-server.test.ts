@@ -14,7 +14,7 @@ import { runInNewContext } from 'node:vm';
 import { silentLogger } from '../../base/log.ts';
 import { localPrograms } from './local-programs.fake.ts';
 import { servedStreams, until, WsClient } from './served-streams.fake.ts';
-import { controlFrame, dataFrame, headerBlock, SpdyClient, spdyClient, spdyConnect, types, words } from './spdy/spdy-client.fake.ts';
+import { controlFrame, dataFrame, headerBlock, SpdyClient, spdyClient, spdyConnect, types, words } from '../spdy/spdy-client.fake.ts';
 import { serveStreams } from './stream-server.ts';
 
 const v4 = 'v4.channel.k8s.io';

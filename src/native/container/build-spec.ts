@@ -1,11 +1,8 @@
 import type { ContainerEdits, StagedHook } from '../../base/container-edits.ts';
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { failure, GantryError, hasCode } from '../../base/errors.ts';
+import { during, failure, isKind } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
-import { inTime } from '../../host/in-time.ts';
 import { requestedDevices } from '../../part/cdi/requested-devices.ts';
 import { buildContainerSpec } from '../../part/spec/build-container-spec.ts';
 import type { OciSpec } from '../../part/spec/oci-spec.ts';
@@ -44,7 +41,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     resolveDevices(config.devices),
     security?.privileged === true && handler.privilegedDevices === 'all' ? hostDevices() : [],
     cdiEdits(deps, { pod, config }),
-    readSeccompProfile(config),
+    readSeccompProfile(deps, config),
     apparmorFor(deps, config),
     resourceClasses(deps, { config, podConfig: pod.config }),
   ]);
@@ -104,6 +101,7 @@ function namespacesOf(deps: ContainerDeps, { pod, security }: { pod: ContainerIn
 function targetPidNamespace(deps: ContainerDeps, podId: string, targetId: string): string | undefined {
   if (targetId === '') return undefined;
   const target = getByIdPrefix(deps.records, targetId, 'target container');
+  if (deps.handlers.find(target.handler)?.sandbox !== undefined) throw failure('failed-precondition', { act: 'share the PID namespace of container', object: targetId, why: 'gVisor cannot join one container to another: let the pod share its PID namespace' });
   if (target.podId !== podId) throw failure('invalid-argument', { act: 'share the PID namespace of container', object: targetId, why: 'it belongs to another pod' });
   if (containerState(target) !== ContainerState.CONTAINER_RUNNING) throw failure('failed-precondition', { act: 'share the PID namespace of container', object: targetId, why: 'it is not running' });
   return `/proc/${target.process.pid}/ns/pid`;
@@ -113,24 +111,15 @@ function targetPidNamespace(deps: ContainerDeps, podId: string, targetId: string
 const maxProfileBytes = 1024 * 1024;
 
 /** A profile that the administrator put on the node; the kubelet sends its absolute path. */
-async function readSeccompProfile(config: ContainerConfig): Promise<string | undefined> {
+async function readSeccompProfile(deps: ContainerDeps, config: ContainerConfig): Promise<string | undefined> {
   const path = localhostSeccompPath(config);
   if (path === undefined) return undefined;
   try {
-    return await inTime(readProfile(path), { act: 'read seccomp profile', path });
+    return await deps.paths.readText(path, maxProfileBytes);
   } catch (cause) {
-    if (cause instanceof GantryError) throw cause;
-    throw failure(hasCode(cause, 'ENOENT') ? 'failed-precondition' : 'internal', { act: 'read seccomp profile', object: path, cause });
+    const detail = { act: 'read seccomp profile', object: path };
+    throw isKind(cause, 'not-found') ? failure('failed-precondition', { ...detail, why: 'there is no such file on this node', cause }) : during(cause, detail);
   }
-}
-
-async function readProfile(path: string): Promise<string> {
-  const refusal = (why: string): Error => failure('failed-precondition', { act: 'read seccomp profile', object: path, why });
-  await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK); // a FIFO would be waited for
-  const stat = await file.stat();
-  if (!stat.isFile()) throw refusal('it is not a regular file');
-  if (stat.size > maxProfileBytes) throw refusal(`it has ${stat.size} bytes; a profile has at most ${maxProfileBytes}`);
-  return await file.readFile('utf8');
 }
 
 /** Loads the default profile where it is wanted, and asks the kernel for its profiles where one is named. */

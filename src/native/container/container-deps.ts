@@ -1,6 +1,7 @@
 /** The parts that the container recipes are made of; main builds them. */
 import type { KeyedLock } from '../../base/keyed-lock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { ObjectIds } from '../../base/object-id.ts';
 import type { SingleFlight } from '../../base/single-flight.ts';
 import type { AppArmor } from '../../part/lsm/apparmor.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
@@ -33,6 +34,7 @@ export interface ContainerDeps {
   readonly log: Logger;
   readonly roots: { readonly root: string; readonly state: string };
   readonly records: Table<ContainerRecord>;
+  readonly ids: ObjectIds;
   readonly effects: Effects;
   readonly images: ImageCatalog;
   readonly snapshotters: Snapshotters;

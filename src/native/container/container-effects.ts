@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
 import { removeTree } from '../../host/files.ts';
+import { checkUnmounted, removeUnmountedTree } from '../../host/mounts-below.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import { conmonOf } from '../../part/oci/conmon.ts';
 import { processAlive } from '../../part/oci/process-ref.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import { releaseRoot, releaseView, removeWritableLayer } from '../../part/snapshot/snapshotter.ts';
-import type { Undo } from '../../part/store/effects.ts';
+import type { Undo, UndoOrder } from '../../part/store/effects.ts';
 
 export interface RuntimeEffect {
   readonly handler: string;
@@ -24,10 +25,20 @@ export interface RuntimeEffectDeps {
   readonly exitWatch: { forget(id: string): void };
 }
 
+/** Nothing is taken from under a process. Root and volumes are mounted apart from each other, and where they are copies they lie in the writable layer. */
+export const containerUndoOrder: UndoOrder = {
+  'image-volume': ['runtime'],
+  'rootfs': ['runtime'],
+  'writable-layer': ['runtime', 'rootfs', 'image-volume'],
+};
+
 export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string, Undo>> {
   return {
-    'bundle': ({ path }: { path: string }) => removeTree(path),
-    'writable-layer': ({ path }: { path: string }) => removeWritableLayer(path),
+    'bundle': ({ path }: { path: string }) => removeUnmountedTree(path),
+    'writable-layer': async ({ path }: { path: string }) => {
+      await checkUnmounted(path);
+      await removeWritableLayer(path);
+    },
     'rootfs': ({ path }: { path: string }) => releaseRoot(path),
     'image-volume': ({ path }: { path: string }) => releaseView(path),
     'runtime': (effect: RuntimeEffect, id: string) => removeFromRuntime(deps, id, effect),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../../base/errors.ts';
-import { getByIdPrefix, newObjectId } from '../../base/object-id.ts';
+import { getByIdPrefix } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import { ContainerConfig, LinuxPodSandboxConfig, LinuxSandboxSecurityContext } from '../../gen/cri.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
@@ -58,7 +58,7 @@ export async function createContainer(deps: ContainerDeps, request: CreateReques
     joined = false;
     const same = findSame(deps, pod, config);
     if (same !== undefined) return same.id;
-    const newId = newObjectId();
+    const newId = deps.ids.make();
     return await deps.making.run({ id: newId, podId: pod.id }, async (signal) => {
       try {
         await make(deps, { id: newId, pod, config, logPath, signal }, ctx);

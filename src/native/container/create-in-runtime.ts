@@ -1,7 +1,5 @@
 import { writeFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { inTime } from '../../host/in-time.ts';
 import { checkPrograms, createWithConmon } from '../../part/oci/conmon.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import { encodeSpec } from '../../part/spec/encode-spec.ts';
@@ -21,7 +19,7 @@ export interface CreatedProcesses {
 export async function createInRuntime(deps: ContainerDeps, { id, pod, config }: ContainerInTheMaking, made: { built: BuiltSpec; logPath: string; signal: AbortSignal }): Promise<CreatedProcesses> {
   const { bundle } = containerPaths(deps.roots, id);
   writeFileSync(join(bundle, 'config.json'), encodeSpec(made.built.spec), { mode: 0o600 });
-  if (made.logPath !== '') await inTime(mkdir(dirname(made.logPath), { recursive: true, mode: 0o755 }), { act: 'make log directory', path: dirname(made.logPath) });
+  if (made.logPath !== '') await deps.paths.makeDirectory(dirname(made.logPath));
   const runtime = deps.handlers.of(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id });
   const rdtClass = made.built.spec.linux.intelRdt?.closID;

@@ -1,25 +1,26 @@
-import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '../../base/errors.ts';
-import { execMarker } from '../../part/oci/exec-files.ts';
+import { execMarker, readPid } from '../../part/oci/exec-files.ts';
 import { killExecTree } from '../../part/oci/kill-exec-tree.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
 
 /** What part/oci/exec-files.ts calls its files. */
-const execFile = /^exec-([0-9a-f]+)\.(json|pid|sock)$/;
+const execFile = /^exec-([0-9a-f]+)\.(json|pid|inner|sock)$/;
 
 /**
  * Ends the commands that the daemon before this one was running in a container: whoever asked for them has had a failure. Their files
  * go too, for they hold the container's environment.
  */
-export async function endOrphanedExecs(deps: Pick<ContainerDeps, 'roots' | 'cgroups' | 'log'>, record: ContainerRecord): Promise<void> {
+export async function endOrphanedExecs(deps: Pick<ContainerDeps, 'roots' | 'cgroups' | 'handlers' | 'log'>, record: ContainerRecord): Promise<void> {
   const { bundle } = containerPaths(deps.roots, record.id);
   const files = namesIn(bundle).filter((name) => execFile.test(name));
   const tokens = new Set(files.map((name) => execFile.exec(name)![1]!));
   for (const token of tokens) {
-    const left = await killExecTree({ pid: pidIn(join(bundle, `exec-${token}.pid`)), marker: `${execMarker}=${token}`, containerPids: () => deps.cgroups.pids(record.cgroup) });
+    await deps.handlers.find(record.handler)?.killInSandbox(record.id, readPid(join(bundle, `exec-${token}.inner`)));
+    const left = await killExecTree({ pid: readPid(join(bundle, `exec-${token}.pid`)), marker: `${execMarker}=${token}`, containerPids: () => deps.cgroups.pids(record.cgroup) });
     if (left.length > 0) deps.log.warn('cannot end the command of an exec that a restart cut short', { container: record.id, pids: left });
   }
   for (const name of files) rmSync(join(bundle, name), { force: true });
@@ -31,13 +32,5 @@ function namesIn(directory: string): string[] {
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
-  }
-}
-
-function pidIn(file: string): number | undefined {
-  try {
-    return Number.parseInt(readFileSync(file, 'latin1'), 10) || undefined;
-  } catch {
-    return undefined; // the command had not been started yet
   }
 }

@@ -30,12 +30,16 @@ export class PodContainers {
     await allSettled(this.#of(podId).map((record) => this.#deps.removing.run(record.id, () => removeContainer(this.#deps, record.id, ctx))));
   }
 
+  lives(podId: string): boolean {
+    return this.#of(podId).some((record) => record.exit === undefined);
+  }
+
   statusesOf(podId: string): ContainerStatus[] {
     return this.#of(podId).map(containerStatus);
   }
 
-  statsOf(podId: string): ContainerStats[] {
-    return this.#of(podId).filter((record) => stateWord(record) === 'running').map((record) => containerStats(this.#deps, record));
+  async statsOf(podId: string): Promise<ContainerStats[]> {
+    return await Promise.all(this.#of(podId).filter((record) => stateWord(record) === 'running').map((record) => containerStats(this.#deps, record)));
   }
 
   #of(podId: string): ContainerRecord[] {

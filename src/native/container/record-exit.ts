@@ -1,8 +1,8 @@
-import { messageOf } from '../../base/errors.ts';
 import { kernelMessages } from '../../host/kernel-log.ts';
 import { isOomVictim, wasOomKilled } from '../../part/oci/oom-killed.ts';
 import { unknownExitCode } from '../../part/oci/exit-watch.ts';
 import type { Exit } from '../../part/oci/exit-watch.ts';
+import { accountedCgroup } from './accounted-cgroup.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerExit, ContainerRecord } from './container-record.ts';
@@ -45,7 +45,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
   if (exit.monitorLost) return { code: exit.code, at: exit.at, reason: 'Unknown', message: record.bootId === deps.bootId ? lostMessage : rebootMessage };
   const oomKilled = wasOomKilled({
     exitCode: exit.code,
-    oomKills: deps.cgroups.oomKills(record.cgroup),
+    oomKills: deps.cgroups.oomKills(accountedCgroup(deps, record)),
     oomKillsAround: (deps.cgroups.oomKillsAround(record.cgroup) ?? 0) - (record.oomKillsAround ?? 0),
     bundle: containerPaths(deps.roots, record.id).bundle,
     inKernelLog: () => isOomVictim(kernelMessages(), record.id),
@@ -55,11 +55,7 @@ function explain(deps: ContainerDeps, record: ContainerRecord, exit: Exit): Cont
   return { code: exit.code, at: exit.at, reason, message: '' };
 }
 
-/** A dead container needs neither its cgroup nor the runtime's record. What fails here is tried again by its removal. */
-export async function freeRuntime(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
-  try {
-    await deps.locks.run(record.id, () => deps.effects.undo(record.id, ['runtime']));
-  } catch (error) {
-    deps.log.warn('free an ended container', { container: record.id, error: messageOf(error) });
-  }
+/** A dead container needs neither its cgroup nor the runtime's record. What fails here is a debt. */
+async function freeRuntime(deps: ContainerDeps, { id }: ContainerRecord): Promise<void> {
+  await deps.locks.run(id, () => deps.effects.undo(id, ['runtime'])).catch(() => {});
 }

@@ -1,13 +1,14 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
+import { someAtOnce } from '../../base/some-at-once.ts';
 import { readExit } from '../../part/oci/exit-watch.ts';
+import type { Arrear } from '../../part/store/debts.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { endOrphanedExecs } from './end-orphaned-execs.ts';
-import { freeRuntime, lostExit, noteExit } from './record-exit.ts';
-import { someAtOnce } from './some-at-once.ts';
-import { updateRecord } from './start-container.ts';
+import { lostExit, noteExit } from './record-exit.ts';
+import { isRunning, updateRecord } from './start-container.ts';
 import { watchContainer } from './watch-container.ts';
 
 /**
@@ -22,31 +23,30 @@ export async function recoverContainers(deps: ContainerDeps): Promise<void> {
 }
 
 /**
- * Undoes what is on the ledger for containers that do not exist (cut short by a crash, or not undone completely at the first try), and
- * frees what the runtime still holds of those that have ended.
+ * What is still to be undone, newest first: for containers that do not exist (cut short by a crash, or not undone completely at the
+ * first try), and what the runtime still holds of those that have ended.
  */
-export async function undoUnfinishedContainers(deps: ContainerDeps): Promise<void> {
-  await someAtOnce(deps.effects.owners(), async (owner) => {
+export function* containerArrears(deps: ContainerDeps): Generator<Arrear> {
+  const isOpen = (owner: string, kinds: ReadonlySet<string>): boolean => {
     const record = deps.records.get(owner);
-    if (record?.exit !== undefined) return await freeRuntime(deps, record);
-    if (record !== undefined || deps.making.has(owner)) return;
-    deps.log.info('undo what is left of an unfinished container', { container: owner });
-    await deps.locks.run(owner, () => deps.effects.rollback(owner));
-  });
+    return record === undefined ? !deps.making.has(owner) : record.exit !== undefined && kinds.has('runtime') && !deps.removing.has(owner);
+  };
+  for (const [owner, kinds] of deps.effects.pending()) {
+    if (!isOpen(owner, kinds)) continue;
+    yield {
+      owner,
+      pay: () => deps.locks.run(owner, () => deps.effects.undo(owner, deps.records.get(owner) === undefined ? undefined : ['runtime'])),
+    };
+  }
 }
 
 async function recoverContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   if (record.bootId !== deps.bootId) return noteExit(deps, record, readExit(deps.exitDir, record.id) ?? lostExit());
   // The daemon may have been killed between the runtime's start and our note of it.
-  if (record.startedAt === undefined && await startedUnnoticed(deps, record).catch((error: unknown) => unasked(deps, record, error))) updateRecord(deps, record.id, { startedAt: record.createdAt });
+  if (record.startedAt === undefined && await isRunning(deps, record).catch((error: unknown) => unasked(deps, record, error))) updateRecord(deps, record.id, { startedAt: record.createdAt });
   watchContainer(deps, record);
   deps.exitWatch.check(record.id);
   await endOrphanedExecs(deps, record);
-}
-
-async function startedUnnoticed(deps: ContainerDeps, record: ContainerRecord): Promise<boolean> {
-  const state = await deps.handlers.of(record.handler).state(record.id);
-  return state?.status === 'running' || state?.status === 'paused';
 }
 
 /** A runtime that cannot be asked does not keep the container from being watched. */

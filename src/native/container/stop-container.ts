@@ -35,13 +35,16 @@ export async function stopContainer(deps: ContainerDeps, record: ContainerRecord
 }
 
 /**
- * SIGKILL, and the wait until it is gone: deadline-exceeded when the kernel does not let go of it. Where the runtime's word has no
- * effect (it lost its record, or the container is frozen), the cgroup is emptied instead.
+ * SIGKILL, and the wait until it is gone: deadline-exceeded when the kernel does not let go of it, failed-precondition when a cgroup
+ * above it is frozen; either way it ends as soon as it can, and its end is noted then. Where the runtime's word has no effect (it
+ * lost its record, or the container is frozen), the cgroup is emptied instead.
  */
 export async function killContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   deps.killedByUs.add(record.id);
   await signalContainer(deps, record, SIGKILL);
   if (await waitForEnd(deps, record, monitorPatienceMs)) return;
+  const frozen = deps.cgroups.frozenAbove(record.cgroup);
+  if (frozen !== undefined) throw failure('failed-precondition', { act: 'stop container', object: record.id, why: `cgroup ${frozen} is frozen, and its process ${record.process.pid} with it: it has been sent SIGKILL and ends when that cgroup is thawed` });
   await deps.cgroups.kill(record.cgroup).catch((error: unknown) => deps.log.warn('kill container by its cgroup', { container: record.id, error: messageOf(error) }));
   if (await waitForEnd(deps, record, killPatienceMs)) return;
   throw failure('deadline-exceeded', { act: 'stop container', object: record.id, why: `its process ${record.process.pid} is still there ${killPatienceMs / 1000} s after SIGKILL: see /proc/${record.process.pid}/stack for what the kernel waits for` });

@@ -103,6 +103,7 @@ export async function spoolArchive(deps: SpoolDeps, bytes: AsyncIterable<Uint8Ar
       checkInflation(deps.unpackLimits, position, received.bytes);
     }
     tar.finish();
+    if (position === 0) throw badArchive('it is empty');
     return new ArchiveSpool(file, index);
   } catch (error) {
     await file.close();

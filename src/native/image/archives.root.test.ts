@@ -261,8 +261,10 @@ test('bad archives are refused in plain words, and nothing is left of them', { s
   const index = (content: unknown): Buffer => oci(replacing('index.json', { content: JSON.stringify(content) }));
   const other = `sha256:${'0'.repeat(64)}`;
   const rows: [archive: Buffer, why: RegExp, kind?: string][] = [
-    [Buffer.alloc(0), /it has neither oci-layout with index.json nor manifest.json: it is no image archive/],
+    [Buffer.alloc(0), /read image archive: it is empty$/],
+    [Buffer.alloc(1024), /it has neither oci-layout with index.json nor manifest.json: it is no image archive/],
     [tarOf([{ path: 'etc/passwd', content: 'x' }]), /it is no image archive/],
+    [tarOf([{ path: 'manifest.json', pax: { 'GNU.sparse.size': '9', 'GNU.sparse.numblocks': '0' } }]), /entry "manifest\.json": it is stored with holes: write the archive without --sparse/],
     [Buffer.alloc(2000, 'x'), /this is no tar archive, or it is damaged/],
     [gzipSync(docker((entries) => entries)).subarray(0, 200), /its gzip data is damaged/],
     [docker((entries) => entries).subarray(0, 5000), /cut short/],
@@ -429,7 +431,7 @@ test('names come and go; the image goes with the last', { skip }, async (t) => {
   await assert.rejects(engine.tag('absent', 'x'), { kind: 'not-found', message: /^tag image absent: it is not on this node/ });
   await assert.rejects(engine.tag('app:1', `x@${one.id}`), { kind: 'invalid-argument', message: /a digest is what an image has/ });
   await assert.rejects(engine.tag('app:1', 'No Name'), { kind: 'invalid-argument' });
-  await assert.rejects(engine.untag('absent'), { kind: 'not-found', message: /^untag image absent: it is not on this node/ });
+  await assert.rejects(engine.untag('absent'), { kind: 'not-found', message: /^remove image absent: it is not on this node/ });
 
   users = ['c1'];
   assert.deepEqual(await engine.untag('app:stable'), { id: one.id, removed: false, names: ['docker.io/library/app:stable', `docker.io/library/app@${one.top.digest}`] });
@@ -441,4 +443,35 @@ test('names come and go; the image goes with the last', { skip }, async (t) => {
   assert.deepEqual((await engine.untag(`example.com/two@${two.top.digest}`)).removed, false);
   assert.deepEqual(await engine.untag(two.id.slice(7, 19)), { id: two.id, removed: true, names: ['example.com/two:1', 'docker.io/library/app:1'] });
   assertEmpty();
+});
+
+test('the signature policy holds for what is loaded: refused whole, with its sentence, and nothing is left', { skip }, async (t) => {
+  const registry = await withRegistry(t);
+  const here = await makeEngine(t);
+  const name = await pushImage(registry, 'app:v1', makeImage({ layers: [[{ path: 'motd', content: 'hello' }]], platform: amd64 }));
+  await here.pull(name);
+  const [docker, oci] = [await here.save([name]), await here.save([name], 'oci-archive')];
+  const policy = join(here.root, 'policy.json');
+  const there = await makeEngine(t, { trustFiles: { policy: { path: policy, optional: false }, signatureStores: join(here.root, 'none') } });
+  const [accept, reject] = [[{ type: 'insecureAcceptAnything' }], [{ type: 'reject' }]];
+  const signed = [{ type: 'signedBy', keyType: 'GPGKeys', keyPath: '/key.gpg' }];
+  const refusals: [policy: unknown, archive: Buffer, why: RegExp][] = [
+    [{ default: reject }, docker, /^load image archive: check signature policy .*policy\.json: the default, requirement 1 \(reject\): archived images such as 127\.0\.0\.1:\d+\/app:v1 are not to be loaded$/],
+    [{ default: accept, transports: { 'docker-archive': { '': reject } } }, docker, /the default of the docker-archive transport, requirement 1 \(reject\)/],
+    [{ default: accept, transports: { 'docker-archive': { '': [...accept, ...signed] } } }, docker, /requirement 2 \(signedBy\): an archive brings no signatures with it, so 127.*app:v1 has none: pull it from a registry instead$/],
+    [{ default: accept, transports: { 'docker-archive': { '': [{ type: 'signedBaseLayer', baseLayerIdentity: { type: 'matchExact' } }] } } }, docker, /\(signedBaseLayer\): base layers are not verified$/],
+    [{ default: accept, transports: { 'oci-archive': { '': reject } } }, oci, /the default of the oci-archive transport/],
+    [{ default: accept, transports: { oci: { '': reject }, 'oci-archive': { '': accept } } }, oci, /the default of the oci transport/],
+  ];
+
+  for (const [document, archive, message] of refusals) {
+    writeFileSync(policy, JSON.stringify(document));
+    await assert.rejects(there.load(archive), { kind: 'failed-precondition', criReason: 'SignatureValidationFailed', message });
+  }
+  writeFileSync(policy, '{}');
+  await assert.rejects(there.load(docker), { kind: 'failed-precondition', message: /read signature policy .* no image is taken until it is mended/ });
+  there.assertEmpty();
+  writeFileSync(policy, JSON.stringify({ default: reject, transports: { 'docker-archive': { '': accept } } }));
+  assert.deepEqual((await there.load(docker)).map(({ names }) => names), [[name]]);
+  await assert.rejects(there.load(oci), { criReason: 'SignatureValidationFailed' });
 });

@@ -108,7 +108,7 @@ test('without a policy everything is pulled, and with one that cannot be read no
   assert.equal(await pull(v1()), image.id);
 
   writeFileSync(at('policy.json'), '{"default": [{"type": "insecureAcceptAnything"}], }');
-  await assert.rejects(pull(v1()), { kind: 'failed-precondition', criReason: undefined, message: /^pull image .*: read signature policy .*policy\.json: .*JSON.*no image is pulled until it is mended$/ });
+  await assert.rejects(pull(v1()), { kind: 'failed-precondition', criReason: undefined, message: /^pull image .*: read signature policy .*policy\.json: .*JSON.*no image is taken until it is mended$/ });
 });
 
 test('an image of a rejected scope is refused, also when it is here already', { skip }, async () => {

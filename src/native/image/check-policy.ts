@@ -1,4 +1,4 @@
-/** Whether the node's signature policy lets an image in: asked at every pull, also for what is here already, before anything of the image is read. */
+/** Whether the node's signature policy lets an image in: asked at every pull, also for what is here already, before anything of the image is read, and before anything of an archive is stored. */
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { during, failure, isKind, messageOf } from '../../base/errors.ts';
@@ -9,15 +9,16 @@ import type { RegistryView } from '../../part/registry/pull-plan.ts';
 import { nameOf, parseName } from '../../part/registry/reference.ts';
 import type { ImageReference } from '../../part/registry/reference.ts';
 import type { RegistrySources } from '../../part/registry/registry-sources.ts';
-import { checkRequirements } from '../../part/trust/check-requirements.ts';
+import { checkRequirements, checkWithoutSignatures } from '../../part/trust/check-requirements.ts';
 import type { ImageName } from '../../part/trust/image-name.ts';
-import { chooseScope, readPolicy } from '../../part/trust/policy.ts';
+import { chooseArchiveScopes, chooseScope, readPolicy } from '../../part/trust/policy.ts';
 import type { PolicyFile } from '../../part/trust/policy.ts';
 import { largestSignature, mostSignatures } from '../../part/trust/signature-limits.ts';
 import { findSignatureStores } from '../../part/trust/signature-stores.ts';
 import type { SignatureStores } from '../../part/trust/signature-stores.ts';
 import { attachmentTag, parseAttachments } from '../../part/trust/sigstore-signature.ts';
 import type { SigstoreSignature } from '../../part/trust/sigstore-signature.ts';
+import type { ArchivedImage } from './read-archive.ts';
 import type { ResolvedManifest } from './resolve-manifest.ts';
 
 /** What administrators say about whose images they trust, read at every pull. */
@@ -62,6 +63,15 @@ export async function checkPolicy({ files, reference, resolved, sources, view, s
       },
     },
   });
+}
+
+/** Resolves when the policy accepts all images of an archive. Errors: those of readPolicy and checkWithoutSignatures. */
+export async function checkArchivePolicy(files: TrustFiles | undefined, images: readonly ArchivedImage[]): Promise<void> {
+  const policy = files === undefined ? undefined : await readPolicy(files.policy, readName);
+  if (policy === undefined) return;
+  for (const { transports, repoTags, config } of images) {
+    for (const scope of chooseArchiveScopes(policy, transports)) checkWithoutSignatures(policy, scope, repoTags[0] ?? config.digest);
+  }
 }
 
 /** The name that scopes and signatures are about: a digest says more than the tag beside it. */

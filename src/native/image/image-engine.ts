@@ -16,6 +16,7 @@ import type { Patience } from '../../part/registry/pace.ts';
 import { hostPlatform } from '../../part/registry/platform.ts';
 import type { Platform } from '../../part/registry/platform.ts';
 import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
+import type { Arrear, Debts } from '../../part/store/debts.ts';
 import type { Store } from '../../part/store/store.ts';
 import type { TrustFiles } from './check-policy.ts';
 import { diskUsage } from './disk-usage.ts';
@@ -26,6 +27,7 @@ import type { ImageCatalog } from './image-catalog.ts';
 import type { ImageDeps } from './image-deps.ts';
 import { ImageRecords } from './image-records.ts';
 import type { ImageRecord } from './image-records.ts';
+import { imageArrears } from './image-arrears.ts';
 import { imageInfo, toCriImage } from './image-status.ts';
 import { loadImages } from './load-image.ts';
 import { pullImage } from './pull-image.ts';
@@ -62,6 +64,10 @@ export interface ImageEngineOptions {
 export interface NativeImageEngine extends ImageEngine, ImageCatalog {
   /** To be called once, before any pull. */
   recover(): Promise<void>;
+  /** Names of the layer directories that are stored, in the making or being removed. */
+  layerNames(): ReadonlySet<string>;
+  /** What could not be taken away of layers, for the background. */
+  arrears(debts: Debts): Iterable<Arrear>;
   /** Ends the worker threads and timers. Pulls in flight fail and are undone at the next start. */
   close(): Promise<void>;
 }
@@ -113,6 +119,8 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
       await recoverImages(deps);
       if (deps.layers.partials.all().length > 0) sweepLater();
     },
+    arrears: (debts) => imageArrears(deps.layers, debts),
+    layerNames: () => deps.layers.namesInUse(),
     async close() {
       clearTimeout(sweep);
       await pool.close();

@@ -6,6 +6,7 @@ import { badArchive } from '../../part/archive/archive-index.ts';
 import { parseReference } from '../../part/registry/reference.ts';
 import { spoolArchive } from './archive-spool.ts';
 import type { ArchiveSpool } from './archive-spool.ts';
+import { checkArchivePolicy } from './check-policy.ts';
 import type { ImageDeps } from './image-deps.ts';
 import { inLanes } from './in-lanes.ts';
 import { readArchive } from './read-archive.ts';
@@ -14,8 +15,8 @@ import { recordNamedImage } from './record-image.ts';
 import { removeUnneeded } from './remove-image.ts';
 
 /**
- * Loads every image of the archive, one after the other, each wholly or not at all; the documents and the digests of all of them are checked before
- * the first is stored. When one fails, its error says which are loaded, and what it had brought is removed.
+ * Loads every image of the archive, one after the other, each wholly or not at all; the documents, the signature policy and the digests of
+ * all of them are checked before the first is stored. When one fails, its error says which are loaded, and what it had brought is removed.
  */
 export async function loadImages(deps: ImageDeps, bytes: AsyncIterable<Uint8Array>, options: LoadOptions, ctx: CallContext): Promise<LoadedImage[]> {
   const name = options.name === undefined ? undefined : parseReference(options.name);
@@ -25,6 +26,7 @@ export async function loadImages(deps: ImageDeps, bytes: AsyncIterable<Uint8Arra
     const spool = await ctx.stages.run('receive', () => spoolArchive(deps, bytes, ctx.signal));
     try {
       const images = await ctx.stages.run('read', () => readArchive(spool, { platform: deps.platform, name }));
+      await ctx.stages.run('policy', () => checkArchivePolicy(deps.trustFiles, images));
       const blobs = await ctx.stages.run('verify', () => verifyLayers(deps, { spool, images, signal: ctx.signal }));
       for (const image of images) loaded.push(await ctx.stages.run('store', () => storeImage(deps, { spool, image, blobs }, ctx)));
     } finally {

@@ -26,15 +26,15 @@ const done: Record<CountedStep, number> = { write: 0, rename: 0 };
 /** Counts calls of a method, and ends the process at the one that is asked for. */
 function count<T extends object>(owner: T, method: keyof T & string, step: CountedStep): void {
   const original = owner[method] as (...values: unknown[]) => unknown;
-  const end = (when: 'before' | 'after'): void => {
-    if (kill?.step === step && kill.at === done[step] && kill.when === when) process.kill(process.pid, 'SIGKILL');
+  const end = (at: number, when: 'before' | 'after'): void => {
+    if (kill?.step === step && kill.at === at && kill.when === when) process.kill(process.pid, 'SIGKILL');
   };
   owner[method] = function (this: unknown, ...values: unknown[]): unknown {
-    done[step]++;
-    end('before');
+    const at = ++done[step]; // others may be under way when this one is done
+    end(at, 'before');
     const result = original.apply(this, values);
-    if (result instanceof Promise) return result.then(() => end('after'));
-    end('after');
+    if (result instanceof Promise) return result.then(() => end(at, 'after'));
+    end(at, 'after');
     return result;
   } as T[typeof method];
 }

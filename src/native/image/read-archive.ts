@@ -14,6 +14,7 @@ import { choosePlatform, formatPlatform } from '../../part/registry/platform.ts'
 import type { Platform } from '../../part/registry/platform.ts';
 import { nameOf, parseReference, repoDigestOf, repoTagOf } from '../../part/registry/reference.ts';
 import type { ImageReference } from '../../part/registry/reference.ts';
+import type { ArchiveTransport } from '../../part/trust/policy.ts';
 import type { ArchiveSpool } from './archive-spool.ts';
 import { readDocument } from './fetch-document.ts';
 import { pairLayers } from './fetch-layers.ts';
@@ -30,6 +31,8 @@ export interface ArchivedLayer {
 }
 
 export interface ArchivedImage {
+  /** As what the signature policy may take the archive: nobody here knows whether a layout came from a directory. */
+  readonly transports: readonly ArchiveTransport[];
   /** Complete names. */
   readonly repoTags: readonly string[];
   /** Of the OCI manifest or index, under the names; Docker's format has none. */
@@ -83,7 +86,7 @@ async function readDockerImage(spool: ArchiveSpool, image: DockerArchiveImage, p
     layers.set(diffId, { diffId, name, file: spool.require(name, 'a layer'), digest: name.startsWith('blobs/sha256/') ? digestInName(name) : undefined });
   }
   const repoTags = image.repoTags.map((tag) => namesOf(archivedName(tag), undefined).repoTags).flat();
-  return { repoTags, repoDigests: [], config: { digest, bytes, document }, documents: [{ digest, bytes }], layers: [...layers.values()] };
+  return { transports: ['docker-archive'], repoTags, repoDigests: [], config: { digest, bytes, document }, documents: [{ digest, bytes }], layers: [...layers.values()] };
 }
 
 async function readLayout(spool: ArchiveSpool, platform: Platform): Promise<ArchivedImage[]> {
@@ -132,6 +135,7 @@ async function readLayoutImage(spool: ArchiveSpool, entry: LayoutEntry, platform
   const bytes = await readBlob(spool, config, "an image's configuration");
   const document = readDocument({ digest: config.digest, bytes }, platform);
   return {
+    transports: spool.find(dockerManifestName) === undefined ? ['oci-archive', 'oci'] : ['oci-archive', 'oci', 'docker-archive'],
     repoTags: [],
     repoDigests: [],
     config: { digest: config.digest, bytes, document },

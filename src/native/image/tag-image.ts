@@ -28,7 +28,7 @@ export function tagImage(deps: Pick<ImageDeps, 'records' | 'store'>, source: str
  */
 export async function untagImage(deps: ImageDeps, name: string): Promise<UntaggedImage> {
   const record = deps.records.find(name);
-  if (record === undefined) throw failure('not-found', { act: 'untag image', object: name, why: 'it is not on this node' });
+  if (record === undefined) throw failure('not-found', { act: 'remove image', object: name, why: 'it is not on this node' });
   const left = withoutName(record, name);
   if (left === undefined || left.repoTags.length + left.repoDigests.length === 0) {
     await removeImage(deps, record.id);

@@ -4,6 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
+import { abandonedWork } from '../../host/abandoned.ts';
 import type { ProjectProbe } from '../../host/project-quota.ts';
 import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
 import type { Cni, CniStatus } from '../../part/cni/network.ts';
@@ -14,8 +15,10 @@ import type { Probed, ProbeCache } from '../../part/oci/probe-cache.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings } from '../../part/spec/host-facts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
+import type { LeakSearch } from './leak-search.ts';
 
 export interface NodeDeps {
+  readonly leaks: LeakSearch;
   readonly handlers: RuntimeHandlers;
   readonly probes: ProbeCache;
   readonly userNamespaces: { readonly offeredBy: (runtime: OciRuntime) => Promise<boolean> };
@@ -53,6 +56,8 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
     async updatePodCidr(podCidr, ctx) {
       if (podCidr !== '') ctx.log.debug('the kubelet told the pod CIDR, the CNI configuration decides', { podCidr });
     },
+    leaks: () => deps.leaks.list(),
+    clearLeaks: (leaks) => deps.leaks.clear(leaks),
   };
 }
 
@@ -91,6 +96,7 @@ async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonl
     writableLayers: JSON.stringify(usageSource(deps)),
     cdi: JSON.stringify(await reported(deps.cdi)),
     hooks: JSON.stringify(await reported(deps.hooks)),
+    abandoned: JSON.stringify(abandonedWork()),
   };
 }
 

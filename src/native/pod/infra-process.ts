@@ -9,14 +9,19 @@ import { encodeSpec } from '../../part/spec/encode-spec.ts';
 import { handlerDefaults } from '../container/node-defaults.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { hostnameOf, pinnedNamespaces } from './pod-namespaces.ts';
+import { podLimits } from './pod-limits.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
 import { podIdMappings, sharesPidNamespace } from './pod-state.ts';
 import { podFileLabel } from './selinux-level.ts';
 
-/** Starts process 1 of a pod whose containers share their PID namespace; any other pod has no process of its own. */
+/**
+ * Starts process 1 of a pod whose containers share their PID namespace, or the sandbox that the handler's runtime wants its containers to run
+ * in (gVisor); any other pod has no process of its own.
+ */
 export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParent: string): Promise<ProcessRef | undefined> {
-  if (!sharesPidNamespace(pod.config)) return undefined;
+  const runtime = deps.handlers.of(pod.handler);
+  if (!sharesPidNamespace(pod.config) && runtime.sandbox === undefined) return undefined;
   const defaults = deps.defaults();
   const bundle = podPaths(deps.roots.state, pod.id).infra;
   const rootfs = join(bundle, 'rootfs');
@@ -37,6 +42,7 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
     program: label === undefined ? deps.pausePath : undefined,
     args: basename(deps.pausePath) === 'catatonit' ? ['-P'] : [], // its pause mode; other pause programs take no argument
     cgroupsPath,
+    resources: runtime.sandbox === undefined ? {} : podLimits(pod.config, deps.hostFacts),
     hostname: hostnameOf(pod),
     facts: deps.hostFacts,
     defaults: defaults.container,
@@ -44,7 +50,6 @@ export async function startInfra(deps: PodDeps, pod: PodInTheMaking, cgroupParen
     apparmorProfile: await deps.apparmor?.defaultProfile(),
     selinux: deps.selinux && pod.selinuxLevel !== undefined ? { contexts: deps.selinux.contexts, podLevel: pod.selinuxLevel } : undefined,
   })), { mode: 0o600 });
-  const runtime = deps.handlers.of(pod.handler);
   await checkPrograms({ conmon: deps.conmonPath, runtime, id: pod.id });
   return await deps.effects.make({ owner: pod.id, kind: 'infra', data: { handler: pod.handler, cgroup: cgroupsPath, bundle } }, async () => {
     const { container } = await createInfraProcess({ conmon: deps.conmonPath, runtime, id: pod.id, name: 'infra', bundle, exitDir: deps.exitDir, cgroups: [], deadlineMs: runtime.createTimeoutMs }, deps.log);

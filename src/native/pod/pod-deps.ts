@@ -1,5 +1,6 @@
 /** The parts that the pod recipes are made of; main builds them. */
 import type { Logger } from '../../base/log.ts';
+import type { ObjectIds } from '../../base/object-id.ts';
 import type { SingleFlight } from '../../base/single-flight.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { Cni } from '../../part/cni/network.ts';
@@ -9,6 +10,7 @@ import type { McsLevels } from '../../part/lsm/mcs-levels.ts';
 import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
+import type { Debts } from '../../part/store/debts.ts';
 import type { Effects } from '../../part/store/effects.ts';
 import type { Table } from '../../part/store/store.ts';
 import type { CallContext } from '../../engine/engine.ts';
@@ -22,8 +24,10 @@ export interface PodContainers {
   /** Kills every container of the pod that still lives, and ends those in the making, all at once. */
   killAllOf(podId: string): Promise<void>;
   removeAllOf(podId: string, ctx: CallContext): Promise<void>;
+  /** Whether any container of the pod has not ended. */
+  lives(podId: string): boolean;
   statusesOf(podId: string): ContainerStatus[];
-  statsOf(podId: string): ContainerStats[];
+  statsOf(podId: string): Promise<ContainerStats[]>;
 }
 
 export interface PodSelinux {
@@ -35,8 +39,10 @@ export interface PodDeps {
   readonly log: Logger;
   readonly roots: { readonly root: string; readonly state: string };
   readonly records: Table<PodRecord>;
+  readonly ids: ObjectIds;
   readonly effects: Effects;
   readonly snapshotters: Snapshotters;
+  readonly debts: Debts;
   readonly cni: Cni;
   readonly handlers: RuntimeHandlers;
   readonly hostFacts: HostFacts;

@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { pinnedNamespaces, hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodRecord } from './pod-record.ts';
-import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { podIdMappings, sharesPidNamespace, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 
 /** The pods as the container floor sees them. */
 export function podPlaces(deps: { readonly records: Table<PodRecord>; readonly stateDir: string; readonly isReady: (record: PodRecord) => boolean }): { get(id: string): PodPlace | undefined; all(): PodPlace[] } {
@@ -26,7 +26,7 @@ function placeOf(record: PodRecord, stateDir: string, ready: boolean): PodPlace 
     config: record.config,
     handler: record.handler,
     ready,
-    namespaces: { ...pinnedNamespaces(stateDir, record.id), ...(record.infra === undefined ? {} : { pid: `/proc/${record.infra.pid}/ns/pid` }) },
+    namespaces: { ...pinnedNamespaces(stateDir, record.id), ...(record.infra === undefined || !sharesPidNamespace(record.config) ? {} : { pid: `/proc/${record.infra.pid}/ns/pid` }) },
     cgroupParent: record.cgroupParent,
     resolvConf: paths.resolvConf,
     hostnameFile: paths.hostname,

@@ -11,9 +11,9 @@ import { pinnedNamespaces } from './pod-namespaces.ts';
 import type { PodRecord } from './pod-record.ts';
 
 /** What the pod uses now: its own cgroup, its network interfaces, and each of its running containers. */
-export function podStats(deps: PodDeps, record: PodRecord): PodSandboxStats {
+export async function podStats(deps: PodDeps, record: PodRecord): Promise<PodSandboxStats> {
   const attributes = { id: record.id, metadata: record.config.metadata, labels: record.config.labels, annotations: record.config.annotations };
-  const containers = deps.containers.statsOf(record.id);
+  const containers = await deps.containers.statsOf(record.id);
   if (!deps.isReady(record)) return { attributes, linux: undefined, windows: undefined };
   // Without a parent of its own (systemd, and nobody named a slice) there is no cgroup that is the pod's alone.
   const measured = record.cgroupParent === '' ? undefined : deps.cgroups.measure(deps.cgroups.podPath(record.cgroupParent));
@@ -36,7 +36,7 @@ export function podStats(deps: PodDeps, record: PodRecord): PodSandboxStats {
 /** The stats of all ready pods that match; the id matches by prefix. */
 export async function listPodStats(deps: PodDeps, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> {
   const asked = deps.records.all().filter((record) => deps.isReady(record) && record.id.startsWith(filter?.id ?? '') && matchesLabels(record.config.labels, filter?.labelSelector));
-  return await mapInSlices(asked, (record) => podStats(deps, record));
+  return await Promise.all(await mapInSlices(asked, (record) => podStats(deps, record)));
 }
 
 /** A pod in the host's network has no traffic of its own to count. */

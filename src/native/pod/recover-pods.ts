@@ -1,23 +1,30 @@
 import { messageOf } from '../../base/errors.ts';
-import { someAtOnce } from '../container/some-at-once.ts';
+import type { Arrear } from '../../part/store/debts.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podInterface } from './pod-network.ts';
-import { takenByStop } from './stop-pod.ts';
+import type { PodRecord } from './pod-record.ts';
+import { containersDebt, endStopped, takenByStop } from './stop-pod.ts';
 
 /**
- * Undoes what is on the ledger for pods that do not exist (cut short by a crash, or not undone completely at the first try), and what
- * a stop would have undone for pods that a reboot has ended and nobody has removed yet: their addresses.
+ * What is still to be undone, newest first: for pods that do not exist (cut short by a crash, or not undone completely at the first
+ * try); what a stop has to take away and could not; and the same for pods that a reboot has ended and nobody has stopped.
  */
-export async function undoUnfinishedPods(deps: PodDeps): Promise<void> {
-  await someAtOnce(deps.effects.owners(), async (owner) => {
-    const record = deps.records.get(owner);
-    if (record !== undefined && record.bootId !== deps.bootId) {
-      await deps.effects.undo(owner, takenByStop).catch((error: unknown) => deps.log.warn('give back the network of a pod from before the reboot', { pod: owner, error: messageOf(error) }));
-    }
-    if (record !== undefined || deps.making.has(owner)) return;
-    deps.log.info('undo what is left of an unfinished pod', { pod: owner });
-    await deps.effects.rollback(owner);
-  });
+export function* podArrears(deps: PodDeps): Generator<Arrear> {
+  const pending = deps.effects.pending();
+  for (const owner of pending.keys()) {
+    if (deps.records.get(owner) !== undefined || deps.making.has(owner)) continue;
+    yield { owner, pay: () => deps.effects.undo(owner) };
+  }
+  for (const record of deps.records.all()) {
+    if (!isOver(deps, record) || deps.stopping.has(record.id) || deps.removing.has(record.id)) continue;
+    const kinds = pending.get(record.id);
+    const isOpen = takenByStop.some((kind) => kinds?.has(kind)) || deps.containers.lives(record.id) || deps.debts.has(containersDebt(record.id));
+    if (isOpen) yield { owner: record.id, pay: () => deps.stopping.run(record.id, () => endStopped(deps, record.id)) };
+  }
+}
+
+function isOver(deps: PodDeps, { stopped, bootId }: PodRecord): boolean {
+  return stopped || bootId !== deps.bootId;
 }
 
 /** Lets the network plugins drop whatever they hold for pods that are not ours any more (CNI GC). */

@@ -1,10 +1,10 @@
 import { during } from '../../base/errors.ts';
-import { newObjectId } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import { duringOnce } from '../container/during-once.ts';
 import { checkPodConfig } from './check-pod-config.ts';
+import { checkSandbox } from './check-sandbox.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { checkCgroupParent, makeCgroup } from './pod-cgroup.ts';
 import { makeFiles } from './pod-files.ts';
@@ -39,11 +39,12 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
   checkCgroupParent(deps, request.config);
   const runtime = handlerOf(deps, request.runtimeHandler);
   const handler = runtime.name;
+  checkSandbox(runtime, request.config);
   if (podIdMappings(request.config) !== undefined) await deps.userNamespaces.check(runtime);
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);
     if (same !== undefined) return same.id;
-    const id = newObjectId();
+    const id = deps.ids.make();
     const pod: PodInTheMaking = { id, config: request.config, handler, selinuxLevel: selinuxLevel(deps.selinux, { id, config: request.config }) };
     deps.making.add(pod.id);
     try {

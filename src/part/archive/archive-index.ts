@@ -11,6 +11,8 @@ export interface ArchiveEntry {
   readonly name: string;
   readonly linkName: string;
   readonly size: number;
+  /** Set when it has holes, which are not in the tar. */
+  readonly sparse?: object | undefined;
 }
 
 /** Where a file's content is in the tar. */
@@ -56,6 +58,7 @@ export class ArchiveIndex {
         return;
       case 'file':
         this.#refuseTwice(name);
+        if (entry.sparse !== undefined) throw badArchive('it is stored with holes: write the archive without --sparse', entry.name);
         this.#files.set(name, { offset: 0, size: entry.size });
         this.#awaited = { name, size: entry.size };
         return;

@@ -1,8 +1,7 @@
-import { lstat } from 'node:fs/promises';
 import type { ContainerEdits, EditedDevice } from '../../base/container-edits.ts';
-import { failure, hasCode, messageOf } from '../../base/errors.ts';
-import { deviceOf } from '../../host/device-node.ts';
-import { inTime } from '../../host/in-time.ts';
+import { failure, isKind } from '../../base/errors.ts';
+import { pathThreads } from '../../host/path-resolver.ts';
+import type { NodeAt } from '../../host/path-worker.ts';
 import type { CdiDeviceNode, CdiEdits } from './cdi-spec.ts';
 
 /** Whose edits they are, for messages: the device (or the whole file) and the file. */
@@ -40,22 +39,13 @@ async function completeNode(node: CdiDeviceNode, origin: EditsOrigin): Promise<E
   return { path, type: host.type, ...(major === 0 ? { major: host.major, minor: host.minor } : { major, minor }), mode: fileMode ?? host.mode, uid, gid, permissions };
 }
 
-interface HostNode {
-  readonly type: 'b' | 'c' | 'p';
-  readonly major: number;
-  readonly minor: number;
-  readonly mode: number;
-}
-
 /** The node, or why there is none. Symlinks are not followed: the file names the device itself. */
-async function hostNode(path: string): Promise<HostNode | string> {
+async function hostNode(path: string): Promise<NodeAt | string> {
   try {
-    const stats = await inTime(lstat(path), { act: 'look at device', path });
-    if (stats.isFIFO()) return { type: 'p', major: 0, minor: 0, mode: stats.mode & 0o777 };
-    return deviceOf(stats) ?? 'it is no device';
+    return await pathThreads.nodeAt(path) ?? 'it is no device';
   } catch (error) {
-    if (hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')) return 'there is no such file on this node';
-    if (hasCode(error, 'EACCES')) return messageOf(error);
+    if (isKind(error, 'not-found')) return 'there is no such file on this node';
+    if (isKind(error, 'failed-precondition')) return error.why ?? error.message;
     throw error;
   }
 }

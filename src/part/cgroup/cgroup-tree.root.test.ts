@@ -9,7 +9,7 @@ import { spawn } from '../../host/spawn.ts';
 import type { Child } from '../../host/spawn.ts';
 import { detectCgroups, hierarchies } from './cgroup-layout.ts';
 import { Cgroups } from './cgroups.ts';
-import { createCgroup, killCgroup, listPids, removeCgroup } from './cgroup-tree.ts';
+import { createCgroup, frozenAbove, killCgroup, listPids, removeCgroup } from './cgroup-tree.ts';
 
 const layout = detectCgroups();
 
@@ -37,6 +37,12 @@ function spawnIn(path: string, script: string): Child {
   return child;
 }
 
+function freeze(path: string): void {
+  const freezer = layout.controllers.get('freezer');
+  if (freezer === undefined) writeFileSync(join(layout.unified!, path, 'cgroup.freeze'), '1');
+  else writeFileSync(join(freezer, path, 'freezer.state'), 'FROZEN');
+}
+
 describe('cgroups', { skip: cannotRun() }, () => {
   test('a cgroup is made in every hierarchy, below parents that can hold processes, and making it twice is fine', async (t) => {
     const path = newCgroup(t);
@@ -47,6 +53,29 @@ describe('cgroups', { skip: cannotRun() }, () => {
     for (const mount of hierarchies(layout)) assert.ok(existsSync(join(mount, path, 'pod/a')), mount);
     const child = spawnIn(`${path}/pod/a`, 'exec sleep 100');
     assert.deepEqual(listPids(layout, path), [child.pid]);
+  });
+
+  test('what is frozen, or has a frozen cgroup inside, is killed all the same', async (t) => {
+    const path = newCgroup(t);
+    createCgroup(layout, `${path}/a/b`);
+    spawnIn(`${path}/a/b`, 'exec sleep 100');
+    freeze(`${path}/a/b`);
+    freeze(path);
+
+    await killCgroup(layout, path);
+
+    assert.deepEqual(listPids(layout, path), []);
+  });
+
+  test('a frozen cgroup above is named, and is not thawed', { skip: layout.controllers.get('freezer') === undefined && 'cgroup v2 lets frozen processes be killed' }, async (t) => {
+    const path = newCgroup(t);
+    createCgroup(layout, `${path}/a/b`);
+    assert.equal(frozenAbove(layout, `${path}/a/b`), undefined);
+
+    freeze(path);
+
+    assert.equal(frozenAbove(layout, `${path}/a/b`), path);
+    assert.equal(frozenAbove(layout, path), undefined, 'itself can be thawed by who kills it');
   });
 
   test('killing reaches everything below, also what forks as fast as it can', async (t) => {

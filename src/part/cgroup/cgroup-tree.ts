@@ -57,7 +57,7 @@ export async function killCgroup(layout: CgroupLayout, path: string): Promise<vo
   for (;;) {
     const pids = listPids(layout, path);
     if (pids.length === 0) return;
-    if (performance.now() > end) throw failure('deadline-exceeded', { act: 'kill the processes of cgroup', object: path, why: `process ${pids.join(', ')} did not end within ${killDeadlineMs / 1000} s` });
+    if (performance.now() > end) throw failure('deadline-exceeded', { act: 'kill the processes of cgroup', object: path, why: `process ${pids.join(', ')} did not end within ${killDeadlineMs / 1000} s${frozenWords(layout, path)}` });
     killOnce(layout, path);
     await sleep(5);
   }
@@ -69,7 +69,32 @@ function killOnce(layout: CgroupLayout, path: string): void {
   if (layout.mode === 'v2' && existsSync(join(directoryOf(layout.unified ?? '/', path), 'cgroup.kill'))) return;
   freeze(layout, path, true);
   for (const pid of listPids(layout, path)) signalKill(pid);
-  freeze(layout, path, false); // a v1-frozen process dies only when thawed
+  thaw(layout, path);
+}
+
+/** A v1-frozen process dies only when thawed, and what is below may have been frozen on its own. */
+function thaw(layout: CgroupLayout, path: string): void {
+  freeze(layout, path, false);
+  const freezer = layout.controllers.get('freezer');
+  if (freezer === undefined) return;
+  for (const directory of treeOf(directoryOf(freezer, path))) write(join(directory, 'freezer.state'), 'THAWED');
+}
+
+/**
+ * The cgroup above this one that is frozen, and holds its processes where not even SIGKILL reaches them: only cgroup v1 does that.
+ * Whoever froze it meant it, so it is not for us to thaw. Undefined when there is none.
+ */
+export function frozenAbove(layout: CgroupLayout, path: string): string | undefined {
+  const freezer = layout.controllers.get('freezer');
+  if (freezer === undefined) return undefined;
+  const isFrozen = (cgroup: string): boolean => hostCgroupFiles.text(join(freezer, cgroup, 'freezer.self_freezing'))?.trim() === '1';
+  for (let above = dirname(path); above !== '/' && above !== '.'; above = dirname(above)) if (isFrozen(above)) return above;
+  return undefined;
+}
+
+function frozenWords(layout: CgroupLayout, path: string): string {
+  const frozen = frozenAbove(layout, path);
+  return frozen === undefined ? '' : `: cgroup ${frozen} is frozen, thaw it`;
 }
 
 /** Frozen, a fork bomb cannot outrun the list of its processes. */

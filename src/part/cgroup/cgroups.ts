@@ -11,7 +11,7 @@ import { cgroupParentPath, cgroupPathFor, pathOfCgroupsPath } from './cgroup-pat
 import type { CgroupDriver } from './cgroup-path.ts';
 import { readCgroupStats, readOomKills, readOomKillsAround } from './cgroup-stats.ts';
 import type { CgroupStats } from './cgroup-stats.ts';
-import { killCgroup, listPids, removeCgroup } from './cgroup-tree.ts';
+import { frozenAbove, killCgroup, listPids, removeCgroup } from './cgroup-tree.ts';
 
 export interface MeasuredCgroup {
   readonly stats: CgroupStats;
@@ -89,9 +89,19 @@ export class Cgroups {
     return { stats, nanoCores: stats.cpu === undefined ? undefined : this.#rates.rate(cgroupsPath, stats.at, stats.cpu.usageNs) };
   }
 
+  /** The CPU use of something whose time was read elsewhere, as `measure` gives it. */
+  nanoCores(name: string, at: bigint, usageNs: bigint): bigint | undefined {
+    return this.#rates.rate(name, at, usageNs);
+  }
+
   /** Kills every process in it; returns when they are gone. Stuck in the kernel: deadline-exceeded. */
   async kill(cgroupsPath: string): Promise<void> {
     await killCgroup(this.layout, pathOfCgroupsPath(cgroupsPath));
+  }
+
+  /** The frozen cgroup above it in which its processes cannot be killed; undefined where there is none. */
+  frozenAbove(cgroupsPath: string): string | undefined {
+    return frozenAbove(this.layout, pathOfCgroupsPath(cgroupsPath));
   }
 
   /** Removes it and all below; processes in it are failed-precondition, an absent one is success. */

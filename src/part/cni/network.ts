@@ -14,12 +14,13 @@ import { argsText, validateKey } from './attachment.ts';
 import type { Attachment, AttachmentKey } from './attachment.ts';
 import { addChain, checkChain, delChain, gcChain, statusChain } from './chain.ts';
 import type { Chain, CniCall } from './chain.ts';
-import { readResult } from './cni-result.ts';
-import type { CniResult } from './cni-result.ts';
+import { podIps, readResult } from './cni-result.ts';
+import type { CniResult, RawResult } from './cni-result.ts';
 import { atLeast } from './cni-version.ts';
 import type { CniVersion } from './cni-version.ts';
 import { watchConf } from './conf-watcher.ts';
 import { Lanes } from './lanes.ts';
+import { putBackAddresses } from './lost-addresses.ts';
 import { chooseNetwork } from './network-config.ts';
 import type { NetworkChoice, NetworkConfig, SkippedFile } from './network-config.ts';
 import { createPluginRunner, findPlugin } from './plugin-runner.ts';
@@ -163,8 +164,19 @@ class CniClient implements Omit<Cni, 'close'> {
   async #delCached(cached: CachedAttachment, stages?: Stages): Promise<void> {
     if (cached.result === undefined) await endStrayPlugins(cached.attachment.containerId);
     const chain: Chain = { network: cached.network, version: cached.version, runPlugin: this.#runPlugin };
-    await delChain(chain, await withLiveNamespace(cached.attachment), { prevResult: cached.result, stages });
+    const attachment = await withLiveNamespace(cached.attachment);
+    if (cached.result !== undefined && attachment.netnsPath !== '') this.#restore(attachment, cached.result);
+    await delChain(chain, attachment, { prevResult: cached.result, stages });
     await this.#cache.remove(cached.attachment);
+  }
+
+  /** A DEL that has to do without is better than none. */
+  #restore(attachment: Attachment, result: RawResult): void {
+    try {
+      putBackAddresses(attachment, podIps(readResult(result), attachment.ifName));
+    } catch (error) {
+      this.#options.log.warn('cannot put back the addresses of an interface before CNI DEL', { containerId: attachment.containerId, error: messageOf(error) });
+    }
   }
 
   /** Detached before, most likely. But a cache can be lost, and then this still gives the pod's addresses back. */

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import * as path from 'node:path';
 
 import { failure, GantryError, isKind, kindOf } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import type { ErrorKind } from '../../base/errors.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunResult } from '../../host/spawn.ts';
@@ -61,13 +62,13 @@ export function createPluginRunner({ binDirs, deadlineMs }: { binDirs: readonly 
     const file = await findPlugin(call, binDirs);
     let result: RunResult;
     try {
-      result = await run(file, [], {
+      result = await atPoint(`program/cni ${call.verb.toLowerCase()} ${call.type}`, () => run(file, [], {
         // Plugins see the daemon's environment, as they do with every runtime: some need a proxy or a kubeconfig from it.
         env: { ...(process.env as Record<string, string>), ...call.env, CNI_COMMAND: call.verb, CNI_PATH: searchPath },
         input: call.request,
         deadlineMs: limitMs,
         ...(call.signal === undefined ? {} : { signal: call.signal }),
-      });
+      }));
     } catch (cause) {
       throw whyNotRun(call, cause, limitMs);
     }

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
 import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import { PartialBlobs } from './partial-blobs.ts';
@@ -87,6 +88,8 @@ export class LayerStore {
   readonly #pool: UnpackPool;
   readonly #limits: UnpackLimits;
   readonly #synced: SyncGroup;
+  /** Directories that could not be removed, by the numbers of their rows. */
+  readonly #left = new Map<number, string>();
 
   constructor(deps: LayerStoreDeps) {
     this.partials = new PartialBlobs(deps.root);
@@ -122,6 +125,12 @@ export class LayerStore {
     this.#pool.warm().catch(() => {}); // it is told when a layer comes
   }
 
+  /** Names of the directories that are stored layers, are becoming one, or are being removed. */
+  namesInUse(): Set<string> {
+    const announced = this.#journal.ledger.rows().filter(({ kind }) => kind === ledgerKind);
+    return new Set([...this.all().map(({ name }) => name), ...announced.map(({ seq, data }) => (data as Debt | null)?.name ?? nameOf(seq))]);
+  }
+
   /** The absolute directory of a stored layer; not-found when it isn't stored. */
   directoryOf(diffId: Digest): string {
     const record = this.get(diffId);
@@ -149,11 +158,11 @@ export class LayerStore {
     if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
     try {
-      const usage = await this.#resume(nameOf(seq), request);
-      renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq)));
+      const usage = await atPoint('layer/unpack', () => this.#resume(nameOf(seq), request));
+      await atPoint('layer/rename', () => renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq))));
       await unpacked?.();
-      await this.#synced.wait();
-      return await this.#record(seq, expected, usage);
+      await atPoint('layer/sync', () => this.#synced.wait());
+      return await atPoint('layer/record', () => this.#record(seq, expected, usage));
     } catch (error) {
       await this.#discard(seq);
       throw error;
@@ -169,6 +178,17 @@ export class LayerStore {
       return this.#journal.ledger.intend(diffId, ledgerKind, { name: record.name } satisfies Debt);
     });
     await this.#discard(seq, record.name);
+  }
+
+  /** Names of the directories that could not be removed when they should have been. */
+  leftBehind(): string[] {
+    return [...this.#left.values()];
+  }
+
+  /** Removes one of those; another name is fine. */
+  async removeLeft(name: string): Promise<void> {
+    const [seq] = [...this.#left].find(([, left]) => left === name) ?? [];
+    if (seq !== undefined) await this.#discard(seq, name);
   }
 
   /** After a crash: removes the directories that were being made or removed, and forgets layers whose directory is gone. */
@@ -251,10 +271,18 @@ export class LayerStore {
   }
 
   async #discard(seq: number, name = nameOf(seq)): Promise<void> {
-    await removeLargeTree(join(this.#staging, name));
-    await removeLargeTree(join(this.#layers, name));
-    await removeTree(join(this.#outlines, name));
-    this.#journal.ledger.clear(seq);
+    this.#left.delete(seq);
+    try {
+      await atPoint('layer/discard', async () => {
+        await removeLargeTree(join(this.#staging, name));
+        await removeLargeTree(join(this.#layers, name));
+        await removeTree(join(this.#outlines, name));
+      });
+      this.#journal.ledger.clear(seq);
+    } catch (error) {
+      this.#left.set(seq, name);
+      throw error;
+    }
   }
 
   async #syncToDisk(): Promise<void> {

@@ -10,7 +10,8 @@ import type { GantryError } from '../../base/errors.ts';
 import type { Digest } from '../../base/digest.ts';
 import { openFileBeneath } from '../../host/beneath.ts';
 import { quoteName } from './tar-header.ts';
-import { contentFlag, outlineFrameBytes } from './tar-outline.ts';
+import { contentFlag, outlineFrameBytes, sparseContentFlag } from './tar-outline.ts';
+import type { SparseMap } from './tar-sparse.ts';
 
 export interface StoredTar {
   /** The outline's file. */
@@ -47,9 +48,10 @@ async function* pieces(stored: StoredTar): AsyncGenerator<Buffer> {
         yield await outline.take(head);
         continue;
       }
-      const name = await outline.take(head - contentFlag);
-      const length = Number((await outline.take(8)).readBigUInt64LE());
-      yield* contentOf(stored, name, length);
+      const isSparse = (head & sparseContentFlag) !== 0;
+      const name = await outline.take(head - contentFlag - (isSparse ? sparseContentFlag : 0));
+      const size = await outline.takeLong();
+      yield* contentOf(stored, name, { size, extents: isSparse ? await outline.takeExtents() : [{ offset: 0, length: size }] });
     }
   } finally {
     await outline.close();
@@ -79,6 +81,16 @@ class OutlineReader {
     const taken = this.#rest.subarray(0, length);
     this.#rest = this.#rest.subarray(length);
     return taken;
+  }
+
+  async takeLong(): Promise<number> {
+    return Number((await this.take(8)).readBigUInt64LE());
+  }
+
+  async takeExtents(): Promise<SparseMap['extents']> {
+    const count = (await this.take(4)).readUInt32LE();
+    const numbers = await this.take(count * 16);
+    return Array.from({ length: count }, (_, n) => ({ offset: Number(numbers.readBigUInt64LE(n * 16)), length: Number(numbers.readBigUInt64LE(n * 16 + 8)) }));
   }
 
   async close(): Promise<void> {
@@ -112,18 +124,21 @@ class OutlineReader {
   }
 }
 
-/** A file's content, of exactly the length that the tar had there. The name came out of an image: it is looked up inside the layer only. */
-async function* contentOf(stored: StoredTar, name: Buffer, length: number): AsyncGenerator<Buffer> {
+/** What the tar has of a file's content, which must be of exactly its size. The name came out of an image: it is looked up inside the layer only. */
+async function* contentOf(stored: StoredTar, name: Buffer, { size, extents }: SparseMap): AsyncGenerator<Buffer> {
   const shown = quoteName(name.toString('latin1'));
   const descriptor = openFileBeneath(stored.directory, name);
   if (descriptor === undefined) throw cannotRebuild(stored, `the file ${shown} is not there`);
   try {
-    if (fstatSync(descriptor).size !== length) throw cannotRebuild(stored, `the file ${shown} has not the size that it had there`);
-    for (let at = 0; at < length;) {
-      const { bytesRead, buffer } = await readSome(descriptor, Buffer.allocUnsafe(Math.min(pieceBytes, length - at)), 0, Math.min(pieceBytes, length - at), at);
-      if (bytesRead === 0) throw cannotRebuild(stored, `the file ${shown} is cut short`);
-      at += bytesRead;
-      yield buffer.subarray(0, bytesRead);
+    if (fstatSync(descriptor).size !== size) throw cannotRebuild(stored, `the file ${shown} has not the size that it had there`);
+    for (const { offset, length } of extents) {
+      for (let at = offset; at < offset + length;) {
+        const wanted = Math.min(pieceBytes, offset + length - at);
+        const { bytesRead, buffer } = await readSome(descriptor, Buffer.allocUnsafe(wanted), 0, wanted, at);
+        if (bytesRead === 0) throw cannotRebuild(stored, `the file ${shown} is cut short`);
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
     }
   } finally {
     closeSync(descriptor);

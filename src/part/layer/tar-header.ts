@@ -6,6 +6,7 @@
  */
 import { failure } from '../../base/errors.ts';
 import type { GantryError } from '../../base/errors.ts';
+import type { SparseMap } from './tar-sparse.ts';
 
 export const blockSize = 512;
 
@@ -31,8 +32,10 @@ export interface TarEntry {
   readonly uid: number;
   readonly gid: number;
   readonly mtime: TarTime;
-  /** Bytes of content that follow; 0 for all but files. */
+  /** Bytes of content that follow; 0 for all but files. Of a sparse file that is less than its size. */
   readonly size: number;
+  /** Where the content belongs; undefined for what is in one piece. */
+  readonly sparse?: SparseMap | undefined;
   readonly major: number;
   readonly minor: number;
   /** Extended attributes by name (`SCHILY.xattr.` records); undefined when there are none. */
@@ -47,7 +50,7 @@ export interface TarExtensions {
 }
 
 const entryTypes: Readonly<Record<string, TarEntryType>> = {
-  '\0': 'file', '0': 'file', '7': 'file', '1': 'hardlink', '2': 'symlink', '3': 'char', '4': 'block', '5': 'directory', '6': 'fifo',
+  '\0': 'file', '0': 'file', '7': 'file', S: 'file', '1': 'hardlink', '2': 'symlink', '3': 'char', '4': 'block', '5': 'directory', '6': 'fifo',
 };
 
 const extensionTypes: Readonly<Record<string, TarExtensionType>> = {
@@ -55,7 +58,10 @@ const extensionTypes: Readonly<Record<string, TarExtensionType>> = {
 };
 
 const xattrPrefix = 'SCHILY.xattr.';
-const sparsePrefix = 'GNU.sparse.';
+/** What pax records say about the holes of a file (tar-sparse.ts). */
+export const sparsePrefix = 'GNU.sparse.';
+/** The form 0.0 repeats these for each piece; the form 0.1 has them joined. */
+const sparsePair = [`${sparsePrefix}offset`, `${sparsePrefix}numbytes`];
 const usedKeys = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime']);
 const largestId = 0xffff_fffe; // 2^32-1 means "no id" to the kernel
 
@@ -92,15 +98,14 @@ export function statedSize(block: Buffer): number {
   return inRange(numberAt(block, 124, 12), Number.MAX_SAFE_INTEGER, 'size', textAt(block, 0, 100));
 }
 
-/** Reads one entry header together with the extensions that came before it. */
+/** Reads one entry header together with the extensions that came before it. Whether it is a sparse file, openSparseMap says. */
 export function parseEntry(block: Buffer, extensions: TarExtensions): TarEntry {
   const { fields } = extensions;
-  const name = fieldText(fields, 'path') ?? extensions.longName ?? headerName(block);
+  const name = fieldText(fields, `${sparsePrefix}name`) ?? fieldText(fields, 'path') ?? extensions.longName ?? headerName(block);
   const flag = typeFlag(block);
   let type = entryTypes[flag];
   if (type === undefined) throw badArchive(`entry type ${JSON.stringify(flag)} is not supported`, name);
   if (type === 'file' && name.endsWith('/')) type = 'directory'; // how tars before ustar wrote directories
-  refuseSparse(fields, name);
   if (name.includes('\0')) throw badArchive('the name holds a NUL byte', name);
 
   const size = type === 'file' ? fieldNumber(fields, 'size') ?? statedSize(block) : 0;
@@ -121,6 +126,7 @@ export function parseEntry(block: Buffer, extensions: TarExtensions): TarEntry {
 
 /** Parses the records of a pax header (`length key=value\n` …) into `into`; a later record of a key wins, an empty one deletes it. */
 export function parsePaxRecords(body: Buffer, into: Map<string, Buffer>): void {
+  const sparse: string[] = [];
   let at = 0;
   while (at < body.length) {
     const space = body.indexOf(0x20, at);
@@ -132,10 +138,13 @@ export function parsePaxRecords(body: Buffer, into: Map<string, Buffer>): void {
     }
     const key = body.toString('utf8', space + 1, equals);
     const value = body.subarray(equals + 1, end - 1);
-    if (value.length === 0 && !key.startsWith(xattrPrefix)) into.delete(key);
+    if (key === sparsePair[sparse.length % 2]) sparse.push(value.toString('latin1'));
+    else if (sparsePair.includes(key)) throw badArchive('the sparse map of a pax header is out of order');
+    else if (value.length === 0 && !key.startsWith(xattrPrefix)) into.delete(key);
     else if (isUsed(key)) into.set(key, Buffer.from(value));
     at = end;
   }
+  if (sparse.length > 0) into.set(`${sparsePrefix}map`, Buffer.from(sparse.join(',')));
 }
 
 /** Records of other keys (comments, access times, names of owners) mean nothing to us, and are not held. */
@@ -149,7 +158,7 @@ export function textAt(block: Buffer, offset: number, length: number): string {
   return block.toString('latin1', offset, end < 0 ? offset + length : offset + end);
 }
 
-function typeFlag(block: Buffer): string {
+export function typeFlag(block: Buffer): string {
   return String.fromCharCode(block[156] ?? 0);
 }
 
@@ -160,8 +169,8 @@ function headerName(block: Buffer): string {
   return prefix === '' ? name : `${prefix}/${name}`;
 }
 
-// Octal text, or big-endian two's complement when the first bit is set (GNU "base-256").
-function numberAt(block: Buffer, offset: number, length: number): number {
+/** A number of a header: octal text, or big-endian two's complement when the first bit is set (GNU "base-256"). */
+export function numberAt(block: Buffer, offset: number, length: number): number {
   const first = block[offset] ?? 0;
   if ((first & 0x80) !== 0) {
     let value = (first & 0x40) === 0 ? BigInt(first & 0x3f) : BigInt(first & 0x7f) - 0x80n;
@@ -207,10 +216,4 @@ function xattrsOf(fields: ReadonlyMap<string, Buffer>): ReadonlyMap<string, Buff
     if (key.startsWith(xattrPrefix)) (found ??= new Map()).set(key.slice(xattrPrefix.length), value);
   }
   return found;
-}
-
-function refuseSparse(fields: ReadonlyMap<string, Buffer>, name: string): void {
-  for (const key of fields.keys()) {
-    if (key.startsWith(sparsePrefix)) throw badArchive('sparse files are not supported: build the image without them', name);
-  }
 }

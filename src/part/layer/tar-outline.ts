@@ -5,8 +5,9 @@
  *
  * Format: frames, each a 32-bit length and so many bytes of zstd data, a whole frame of its own. Inflated and joined they are a sequence of
  * records, all numbers little endian: a 32-bit length with bit 31 clear and so many bytes of the tar; or a 32-bit length with bit 31 set, the
- * name of a file of so many bytes, and a 64-bit length: here the tar has so many bytes, the content of that file. A record may begin in one
- * frame and end in another.
+ * name of a file of so many bytes, and a 64-bit length: here the tar has so many bytes, the content of that file. With bit 30 set too, the file has
+ * holes, and after its size come a 32-bit number and so many pairs of a 64-bit offset and a 64-bit length: these pieces of it, joined. A record may begin
+ * in one frame and end in another.
  */
 import { writeSync } from 'node:fs';
 import { constants, zstdCompressSync } from 'node:zlib';
@@ -22,6 +23,8 @@ export const outlineFrameBytes = 256 * 1024;
 
 /** In a record's length: a file's name follows, not bytes of the tar. */
 export const contentFlag = 0x8000_0000;
+/** With contentFlag: the file has holes. */
+export const sparseContentFlag = 0x4000_0000;
 
 const speed = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
@@ -83,20 +86,22 @@ export class TarOutliner implements TarSink {
     if (!this.#isKept) return;
     this.#tell(first.byteOffset - this.#piece.byteOffset);
     const bytes = Buffer.from(name, 'latin1');
-    const numbers = Buffer.alloc(12);
-    numbers.writeUInt32LE((contentFlag | bytes.length) >>> 0, 0);
-    numbers.writeBigUInt64LE(BigInt(entry.size), 4);
-    this.#append(numbers.subarray(0, 4));
+    const { sparse } = entry;
+    this.#append(numberOf32((contentFlag | (sparse === undefined ? 0 : sparseContentFlag) | bytes.length) >>> 0));
     this.#append(bytes);
-    this.#append(numbers.subarray(4));
+    this.#append(numberOf64(sparse?.size ?? entry.size));
+    if (sparse === undefined) return;
+    this.#append(numberOf32(sparse.extents.length));
+    for (const { offset, length } of sparse.extents) {
+      this.#append(numberOf64(offset));
+      this.#append(numberOf64(length));
+    }
   }
 
   /** Records the piece up to `end` as bytes of the tar. */
   #tell(end: number): void {
     if (end > this.#at) {
-      const length = Buffer.alloc(4);
-      length.writeUInt32LE(end - this.#at);
-      this.#append(length);
+      this.#append(numberOf32(end - this.#at));
       this.#append(this.#piece.subarray(this.#at, end));
     }
     this.#at = end;
@@ -114,9 +119,7 @@ export class TarOutliner implements TarSink {
   #writeFrame(): void {
     if (this.#filled === 0) return;
     const packed = zstdCompressSync(this.#frame.subarray(0, this.#filled), speed);
-    const length = Buffer.alloc(4);
-    length.writeUInt32LE(packed.length);
-    const bytes = Buffer.concat([length, packed]);
+    const bytes = Buffer.concat([numberOf32(packed.length), packed]);
     this.#filled = 0;
     try {
       for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written);
@@ -124,4 +127,16 @@ export class TarOutliner implements TarSink {
       throw failure(kindOfWriteError(cause), { act: 'write the outline of the tar', why: messageOf(cause), cause });
     }
   }
+}
+
+function numberOf32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
+}
+
+function numberOf64(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes;
 }

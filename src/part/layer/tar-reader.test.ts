@@ -84,8 +84,7 @@ test('archives that are damaged or beyond us are refused in plain words', () => 
   refuses(Buffer.alloc(512, 'x'), /header checksum is wrong/);
   refuses(tarOf([{ path: 'a', content: 'x'.repeat(600) }]).subarray(0, 900), /cut short/);
   refuses(tarOf([{ path: 'a' }]).subarray(0, 300), /cut short/);
-  refuses(tarHeader({ name: 'sparse', flag: 'S', size: 0, mode: 0, mtime: 0 }), /entry type "S" is not supported/);
-  refuses(tarOf([{ path: 'a', pax: { 'GNU.sparse.major': '1' } }]), /sparse files are not supported/);
+  refuses(tarHeader({ name: 'odd', flag: 'V', size: 0, mode: 0, mtime: 0 }), /entry type "V" is not supported/);
   refuses(tarOf([{ path: 'a', pax: { uid: '4294967295' } }]), /uid 4294967295 is out of range/);
   refuses(tarOf([{ path: 'a', pax: { uid: '-1' } }]), /pax uid is not a number/);
   refuses(tarOf([{ path: 'a', pax: { size: '99999999999999999' } }]), /pax size is not a number/);

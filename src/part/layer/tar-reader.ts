@@ -1,6 +1,8 @@
 /** Reads a tar archive that arrives in pieces of any size and tells a sink what is in it. */
 import { badArchive, blockSize, extensionType, isEndBlock, parseEntry, parsePaxRecords, statedSize, textAt, verifyChecksum } from './tar-header.ts';
 import type { TarEntry, TarExtensionType } from './tar-header.ts';
+import { openSparseMap } from './tar-sparse.ts';
+import type { SparseMapReader } from './tar-sparse.ts';
 
 export interface TarSink {
   /** A new entry; `size` bytes of content follow, then `end`. */
@@ -26,6 +28,8 @@ export class TarReader {
   #contentLeft = 0;
   #paddingLeft = 0;
   #inEntry = false;
+  /** A file whose map of holes is not whole yet. */
+  #sparse: { readonly entry: TarEntry; readonly reader: SparseMapReader } | undefined;
   #ended = false;
   #extension: Extension | undefined;
   /** Bytes of the extensions that are held for the next entry, and of those for all. */
@@ -54,7 +58,7 @@ export class TarReader {
   /** No more bytes come. An archive that stops within a header or a file is refused; a missing end marker is tolerated. */
   finish(): void {
     if (this.#ended) return;
-    if (this.#contentLeft > 0 || this.#partialLength > 0) throw badArchive('the archive is cut short');
+    if (this.#contentLeft > 0 || this.#partialLength > 0 || this.#sparse !== undefined) throw badArchive('the archive is cut short');
   }
 
   #takeContent(bytes: Buffer): number {
@@ -87,6 +91,11 @@ export class TarReader {
   }
 
   #header(block: Buffer): void {
+    if (this.#sparse !== undefined) {
+      this.#sparse.reader.take(block);
+      this.#beginSparse(this.#sparse);
+      return;
+    }
     if (isEndBlock(block)) {
       this.#ended = true;
       return;
@@ -100,10 +109,17 @@ export class TarReader {
       this.#expect(size);
       return;
     }
-    const entry = parseEntry(block, { fields: this.#entryFields(), longName: this.#longName, longLink: this.#longLink });
+    const fields = this.#entryFields();
+    const entry = parseEntry(block, { fields, longName: this.#longName, longLink: this.#longLink });
     this.#fields = new Map();
     this.#longName = this.#longLink = undefined;
     this.#held = 0;
+    const reader = openSparseMap({ block, fields, type: entry.type, name: entry.name, stored: entry.size });
+    if (reader === undefined) this.#begin(entry);
+    else this.#beginSparse({ entry, reader });
+  }
+
+  #begin(entry: TarEntry): void {
     this.#inEntry = true;
     this.#sink.begin(entry);
     this.#expect(entry.size);
@@ -112,6 +128,12 @@ export class TarReader {
   #hold(type: TarExtensionType, size: number): void {
     const held = type === 'pax-global' ? this.#heldForAll += size : this.#held += size;
     if (held > largestExtension) throw badArchive(`extended headers of ${held} bytes are larger than the limit of ${largestExtension}`);
+  }
+
+  /** Begins a file with holes once all of its map is there. */
+  #beginSparse(file: { entry: TarEntry; reader: SparseMapReader }): void {
+    this.#sparse = file.reader.isWhole ? undefined : file;
+    if (file.reader.isWhole) this.#begin({ ...file.entry, size: file.entry.size - file.reader.taken, sparse: file.reader.map() });
   }
 
   #entryFields(): ReadonlyMap<string, Buffer> {

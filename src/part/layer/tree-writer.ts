@@ -13,6 +13,8 @@ import { libc } from '../../host/libc.ts';
 import { deviceNumber, makeWhiteout, seconds, setExactTime, setOpaque, setTime, setXattrs } from './entry-attributes.ts';
 import { baseOf, bytesOf, normalName, parentOf, pathOf, textPathOf } from './entry-path.ts';
 import { parseWhiteout } from './overlay-whiteouts.ts';
+import { SparseFiles } from './sparse-file.ts';
+import type { SparseFile } from './sparse-file.ts';
 import { badArchive, quoteName } from './tar-header.ts';
 import type { TarEntry, TarTime } from './tar-header.ts';
 import type { TarSink } from './tar-reader.ts';
@@ -42,6 +44,8 @@ export class TreeWriter implements TarSink {
   #current: TarEntry | undefined;
   #currentName = '';
   #descriptor = -1;
+  #sparse: SparseFile | undefined;
+  readonly #sparseFiles: SparseFiles;
   /** Directories known to exist, so that their files need not ask again. */
   readonly #known = new Set(['']);
   /** Modes and times to give at the end: while we write, a mode might forbid or a setgid bit change what we make. */
@@ -51,10 +55,16 @@ export class TreeWriter implements TarSink {
 
   constructor(limits: UnpackLimits) {
     this.#limits = limits;
+    this.#sparseFiles = new SparseFiles(limits, this.#blockSize);
   }
 
   get entries(): number {
     return this.#entries;
+  }
+
+  /** What files with holes take on disk beyond the content that the tar has of them: a byte takes a whole block. */
+  get padding(): number {
+    return this.#sparseFiles.padding;
   }
 
   begin(entry: TarEntry): void {
@@ -69,6 +79,7 @@ export class TreeWriter implements TarSink {
   data(bytes: Buffer): void {
     if (this.#descriptor < 0) return; // the content of a whiteout
     this.#attempt(() => {
+      if (this.#sparse !== undefined) return this.#sparse.write(bytes);
       for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written, bytes.length - written);
     });
   }
@@ -103,7 +114,8 @@ export class TreeWriter implements TarSink {
     switch (entry.type) {
       case 'file':
         this.#descriptor = this.#replacing(name, () => openSync(pathOf(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777));
-        this.#count(Math.ceil(entry.size / this.#blockSize) * this.#blockSize);
+        if (entry.sparse === undefined) this.#count(Math.ceil(entry.size / this.#blockSize) * this.#blockSize);
+        else this.#count((this.#sparse = this.#sparseFiles.open(this.#descriptor, entry.sparse)).allocated);
         break;
       case 'directory':
         this.#makeDirectory(name, entry);
@@ -122,6 +134,7 @@ export class TreeWriter implements TarSink {
   #finishFile(name: string, entry: TarEntry): void {
     const fd = this.#descriptor;
     this.#descriptor = -1;
+    this.#sparse = undefined;
     try {
       // The order matters: writing and chown clear setuid bits and file capabilities.
       if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);
@@ -253,7 +266,7 @@ export class TreeWriter implements TarSink {
     } else {
       unlinkSync(path);
       if (found.isSymbolicLink()) this.#forgetPaths();
-      if (found.nlink === 1) this.#uncount(found.isFile() ? Math.ceil(found.size / this.#blockSize) * this.#blockSize : 0);
+      if (found.nlink === 1) this.#uncount(found.isFile() ? this.#sparseFiles.forget(found.ino) ?? Math.ceil(found.size / this.#blockSize) * this.#blockSize : 0);
     }
   }
 

@@ -26,6 +26,11 @@ export function checkInflation(limits: UnpackLimits, inflated: number, downloade
   }
 }
 
+/** `bytes` is what the sizes of all files with holes add up to. Holes take no disk here, but whoever reads or copies them carelessly pays for them. */
+export function checkHoles(limits: UnpackLimits, bytes: number): void {
+  if (bytes > limits.maxBytes) throw overLimit(`its sparse files have more than ${limits.maxBytes} bytes, holes included`);
+}
+
 export function checkEntries(limits: UnpackLimits, entries: number): void {
   if (entries > limits.maxEntries) throw overLimit(`it has more than ${limits.maxEntries} entries`);
 }

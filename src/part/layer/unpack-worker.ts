@@ -56,7 +56,7 @@ async function unpack(job: Begin): Promise<UnpackResult> {
 
   await inflate(receiveBlob(blob, new BlobRecorder(job.recording)), (bytes) => {
     content.update(bytes);
-    checkInflation(job.limits, content.length, blob.length);
+    checkInflation(job.limits, content.length + tree.padding, blob.length);
     outliner.beginPiece(bytes);
     tar.push(bytes);
     outliner.endPiece();

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import { extname } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { failure } from '../../base/errors.ts';
+import { abandon } from '../../host/abandoned.ts';
 import type { Labelled, LabelRequest } from './label-tree.ts';
 import type { RelabelAnswer } from './relabel-worker.ts';
 
@@ -15,6 +17,7 @@ const workerFile = new URL(`./relabel-worker${extname(fileURLToPath(import.meta.
 export async function relabel(request: LabelRequest, { deadlineMs, signal }: { deadlineMs: number; signal: AbortSignal }): Promise<Labelled> {
   const late = AbortSignal.timeout(deadlineMs);
   const worker = new Worker(workerFile, { name: 'relabel', workerData: request, env: {}, execArgv: [] });
+  worker.unref(); // a daemon that shuts down does not wait for a file system that does not answer
   worker.on('error', () => {}); // also one that comes when nobody waits any more
   try {
     const [answer] = (await once(worker, 'message', { signal: AbortSignal.any([late, signal]) })) as [RelabelAnswer];
@@ -25,6 +28,15 @@ export async function relabel(request: LabelRequest, { deadlineMs, signal }: { d
     if (late.aborted) throw failure('deadline-exceeded', { act: 'relabel volume', object: request.path, why: `not finished after ${deadlineMs / 1000} s; what was done stays, and the next try goes on from there` });
     throw error;
   } finally {
-    void worker.terminate(); // not waited for: its last system call may never return
+    void endThread(worker, request.path);
   }
+}
+
+/** A thread ends at once unless it is within a system call. */
+const endPatienceMs = 1000;
+
+/** Not waited for by whoever asked: the last system call of the thread may never return. */
+async function endThread(worker: Worker, path: string): Promise<void> {
+  const ended = worker.terminate().then(() => true);
+  if (!(await Promise.race([ended, sleep(endPatienceMs, false, { ref: false })]))) abandon({ act: 'relabel volume', object: path }, ended);
 }

@@ -16,6 +16,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { failure, isKind, messageOf } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import type { Logger } from '../../base/log.ts';
 import { spawn } from '../../host/spawn.ts';
 import type { Child } from '../../host/spawn.ts';
@@ -55,6 +56,8 @@ export interface ConmonRequest {
   readonly cgroups: readonly string[];
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** True for a pod's own container, which its others run in or beside. */
+  readonly asSandbox?: boolean;
 }
 
 export interface CreatedContainer {
@@ -73,11 +76,11 @@ export interface CreatedContainer {
 export async function createWithConmon(request: ConmonRequest, log: Logger): Promise<CreatedContainer> {
   if (request.logPath.includes(':')) throw failure('invalid-argument', { act: 'create container', object: request.id, why: `log path ${request.logPath} has a colon, which conmon cannot take` });
   await checkPrograms(request);
-  const child = spawn(request.conmon, conmonArgs(request), {
+  const child = await atPoint('program/conmon', () => spawn(request.conmon, conmonArgs(request), {
     cwd: request.bundle,
     env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', CHARSET: argumentsCharset },
     stdio: ['null', 'null', 'pipe-out', 'pipe-out', 'pipe-in'],
-  });
+  }));
   try {
     return await supervise(child, request);
   } catch (error) {
@@ -115,7 +118,8 @@ const argumentsCharset = 'UTF-8';
 
 function conmonArgs(request: ConmonRequest): string[] {
   const { runtime, bundle, id } = request;
-  const create = runtime.chownsStreams && (request.terminal || !request.stdin) ? withoutDevNull(runtime.createCommand, request) : runtime.createCommand;
+  const plain = runtime.createCommandOf(id, request.asSandbox ?? false);
+  const create = runtime.chownsStreams && (request.terminal || !request.stdin) ? withoutDevNull(plain, request) : plain;
   return [
     '--api-version', '1', '--sync', '--full-attach', '--no-sync-log', '--log-level', 'error',
     '--cid', id, '--cuuid', id, '--name', request.name,

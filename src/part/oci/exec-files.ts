@@ -19,6 +19,8 @@ export class ExecFiles {
   /** Of the container's environment and more: readable by us alone. */
   readonly processFile: string;
   readonly pidFile: string;
+  /** Of its pid inside a sandbox; only a runtime that has sandboxes writes it. */
+  readonly innerPidFile: string;
   /** Where a runtime hands over the terminal. */
   readonly consoleSocket: string;
 
@@ -28,21 +30,31 @@ export class ExecFiles {
     this.marker = `${execMarker}=${token}`;
     this.processFile = join(directory, `exec-${token}.json`);
     this.pidFile = join(directory, `exec-${token}.pid`);
+    this.innerPidFile = join(directory, `exec-${token}.inner`);
     this.consoleSocket = join(directory, `exec-${token}.sock`);
     writeFileSync(this.processFile, JSON.stringify({ ...process, env: [...(process.env ?? []), this.marker] }), { mode: 0o600 });
   }
 
   /** The command's pid. The runtimes write it once the command runs: while there is none, what they print and return is their own. */
   pid(): number | undefined {
-    try {
-      const pid = Number.parseInt(readFileSync(this.pidFile, 'latin1'), 10);
-      return pid > 0 ? pid : undefined;
-    } catch {
-      return undefined;
-    }
+    return readPid(this.pidFile);
+  }
+
+  innerPid(): number | undefined {
+    return readPid(this.innerPidFile);
   }
 
   remove(): void {
-    for (const file of [this.processFile, this.pidFile, this.consoleSocket]) rmSync(file, { force: true });
+    for (const file of [this.processFile, this.pidFile, this.innerPidFile, this.consoleSocket]) rmSync(file, { force: true });
+  }
+}
+
+/** The pid in a file that a runtime writes; undefined while there is none. */
+export function readPid(file: string): number | undefined {
+  try {
+    const pid = Number.parseInt(readFileSync(file, 'latin1'), 10);
+    return pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
   }
 }

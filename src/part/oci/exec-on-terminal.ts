@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsoleSocket } from '../../host/console-socket.ts';
 import type { Child } from '../../host/spawn.ts';
-import { openRawTerminal } from '../../host/terminal.ts';
+import { openRawTerminal, openTerminal } from '../../host/terminal.ts';
 import type { Terminal } from '../../host/terminal.ts';
 import type { ExecFiles } from './exec-files.ts';
 import type { ExecSessionRequest, StartedExec } from './exec-session.ts';
@@ -85,9 +85,12 @@ async function receiveTerminal(request: ExecSessionRequest, files: ExecFiles): P
   }
 }
 
-/** runc keeps the container's terminal and copies between it and the one it was started on: it gets one of ours. */
+/**
+ * runc keeps the container's terminal and copies between it and the one it was started on: it gets one of ours. To a command in a gVisor
+ * sandbox ours is the terminal itself.
+ */
 function lendTerminal(request: ExecSessionRequest, { files, sizes }: { files: ExecFiles; sizes: TerminalSizes }): OnTerminal {
-  const { terminal, slave } = openRawTerminal();
+  const { terminal, slave } = request.runtime.sandbox === undefined ? openRawTerminal() : openTerminal();
   try {
     if (sizes.latest !== undefined) terminal.resize(sizes.latest);
     const child = spawnExec(request, { files, stdio: [slave, slave, 'pipe-out'] });

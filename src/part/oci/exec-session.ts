@@ -98,7 +98,7 @@ async function supervise(request: ExecSessionRequest, files: ExecFiles, exec: St
     if (!isKind(error, 'cancelled')) throw error;
     exec.hangUp();
     if (request.terminal) await hungUp(request, files, exec);
-    throw cancelled(request, await endExec({ files, finished: exec.exited, abandon: () => exec.kill(), containerPids: request.containerPids }));
+    throw cancelled(request, await endExec({ runtime: request.runtime, id: request.id, files, finished: exec.exited, abandon: () => exec.kill(), containerPids: request.containerPids }));
   } finally {
     over.abort();
   }

@@ -1,5 +1,6 @@
 /** Runs a command inside a running container to its end (CRI ExecSync), by the OCI runtime alone: no conmon, no terminal. */
 import { failure, isKind } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunResult } from '../../host/spawn.ts';
 import { endExec, fateOf } from './end-exec.ts';
@@ -8,6 +9,7 @@ import type { OciProcess } from './exec-files.ts';
 import { missingRuntime } from './oci-runtime.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 import { runtimeFailure } from './runtime-failure.ts';
+import { execArgs } from './spawn-exec.ts';
 
 export const execOutputLimit = 16 * 1024 * 1024;
 
@@ -53,7 +55,7 @@ export async function execSync(request: ExecSyncRequest): Promise<ExecSyncResult
     return { stdout: result.stdout, stderr: result.stderr, exitCode: result.code };
   } catch (error) {
     if (!isKind(error, 'deadline-exceeded') && !isKind(error, 'cancelled')) throw error;
-    const left = await endExec({ files, finished: running, abandon: () => abandon.abort(), containerPids: request.containerPids });
+    const left = await endExec({ runtime: request.runtime, id: request.id, files, finished: running, abandon: () => abandon.abort(), containerPids: request.containerPids });
     throw interrupted(request, error, left);
   } finally {
     abandon.abort();
@@ -64,7 +66,7 @@ export async function execSync(request: ExecSyncRequest): Promise<ExecSyncResult
 async function runExec({ runtime, id, maxBytes }: ExecSyncRequest, files: ExecFiles, signal: AbortSignal): Promise<RunResult> {
   const { file, args } = runtime.command;
   try {
-    return await run(file, [...args, 'exec', '--process', files.processFile, '--pid-file', files.pidFile, id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) });
+    return await atPoint('program/runtime exec', () => run(file, [...args, ...execArgs(runtime, files), id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) }));
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;

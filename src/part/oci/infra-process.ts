@@ -9,6 +9,6 @@ import { createWithConmon } from './conmon.ts';
 import type { ConmonRequest, CreatedContainer } from './conmon.ts';
 
 /** Creates the infra process; promises and fails as createWithConmon does. */
-export function createInfraProcess(request: Omit<ConmonRequest, 'logPath' | 'stdin' | 'stdinOnce' | 'terminal'>, log: Logger): Promise<CreatedContainer> {
-  return createWithConmon({ ...request, logPath: '', stdin: false, stdinOnce: false, terminal: false }, log);
+export function createInfraProcess(request: Omit<ConmonRequest, 'logPath' | 'stdin' | 'stdinOnce' | 'terminal' | 'asSandbox'>, log: Logger): Promise<CreatedContainer> {
+  return createWithConmon({ ...request, logPath: '', stdin: false, stdinOnce: false, terminal: false, asSandbox: true }, log);
 }

@@ -3,12 +3,16 @@
  * conmon (conmon.ts), commands run inside them by exec-sync.ts.
  */
 import { failure, isKind } from '../../base/errors.ts';
+import { atPoint } from '../../base/faults.ts';
 import type { Logger } from '../../base/log.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunOptions, RunResult } from '../../host/spawn.ts';
+import type { Command } from './command.ts';
 import { runtimeFailure } from './runtime-failure.ts';
 import { parseProbe } from './runtime-probe.ts';
 import type { RuntimeProbe } from './runtime-probe.ts';
+import { parseCpuTime, withDescendants } from './sandbox-answers.ts';
+import { StartGates } from './start-gate.ts';
 
 export interface OciRuntimeDeps {
   /** Handler name, for messages. */
@@ -29,7 +33,16 @@ export interface OciRuntimeDeps {
   readonly chownsStreams?: boolean;
   /** True for a runtime whose `exec --console-socket` waits for the command (crun); the others do so only with a terminal of their own. */
   readonly sendsTerminal?: boolean;
+  /** Present for gVisor (gvisor.ts), whose pods have a sandbox that their containers run in. */
+  readonly sandbox?: SandboxTraits;
   readonly log: Logger;
+}
+
+export interface SandboxTraits {
+  /** Pods' connections are made by the node's kernel, not by gVisor's. */
+  readonly hostNetwork: boolean;
+  /** Words in front of the `start` of a sandbox. */
+  readonly startWrapper: readonly string[];
 }
 
 /** `state` of the OCI runtime spec, as far as it is used. */
@@ -40,10 +53,9 @@ export interface RuntimeState {
   readonly bundle: string;
 }
 
-/** A program and the arguments that go before a sub-command. */
-export interface Command {
-  readonly file: string;
-  readonly args: readonly string[];
+interface CommandOptions extends RunOptions {
+  /** In place of the runtime's own. */
+  readonly command?: Command;
 }
 
 const createDeadlineMs = 120_000;
@@ -67,6 +79,11 @@ export class OciRuntime {
   /** Its `exec` hands over the terminal that it makes, and waits for the command all the same. */
   readonly sendsTerminal: boolean;
   readonly createTimeoutMs: number;
+  /** Present when each pod needs a container of its own, a sandbox for the others to run in. */
+  readonly sandbox: SandboxTraits | undefined;
+  /** For a sandbox, or a container of a runtime that has none. */
+  readonly #startCommand: Command;
+  readonly #gates: StartGates | undefined;
   readonly #log: Logger;
 
   constructor(deps: OciRuntimeDeps) {
@@ -77,9 +94,16 @@ export class OciRuntime {
     this.command = { file: deps.path, args: globals };
     this.chownsStreams = deps.chownsStreams ?? false;
     this.sendsTerminal = deps.sendsTerminal ?? false;
-    const [wrapper, ...wrapperArgs] = deps.createWrapper ?? [];
-    this.createCommand = wrapper === undefined ? this.command : { file: wrapper, args: [...wrapperArgs, deps.path, ...globals] };
+    this.sandbox = deps.sandbox;
+    this.#gates = deps.sandbox === undefined ? undefined : new StartGates(deps.stateRoot);
+    this.createCommand = wrapped(this.command, deps.createWrapper);
+    this.#startCommand = wrapped(this.command, deps.sandbox?.startWrapper);
     this.#log = deps.log.with({ handler: deps.name });
+  }
+
+  /** What conmon creates a container with. `asSandbox`: it is what the pod's other containers run in. */
+  createCommandOf(id: string, asSandbox: boolean): Command {
+    return this.#gates === undefined || asSandbox ? this.createCommand : this.#gates.creating(id, this.createCommand);
   }
 
   /** What the program says of itself: version and features. */
@@ -96,7 +120,10 @@ export class OciRuntime {
    * cancelled. crun waits for ever when the process is killed in this very moment: the caller who learns of that aborts.
    */
   async start(id: string, signal?: AbortSignal): Promise<void> {
-    await this.#command('start container', id, ['start', id], { deadlineMs: startDeadlineMs, ...(signal === undefined ? {} : { signal }) });
+    const options = { deadlineMs: startDeadlineMs, ...(signal === undefined ? {} : { signal }) };
+    const answer = await this.#gates?.start(id, options);
+    if (answer === undefined) return await this.#command('start container', id, ['start', id], { ...options, command: this.#startCommand });
+    if (answer.code !== 0) throw runtimeFailure({ act: 'start container', id, runtime: this.name, stderr: answer.complaint, code: answer.code });
   }
 
   /**
@@ -104,11 +131,30 @@ export class OciRuntime {
    * success: there is nothing left to signal.
    */
   async kill(id: string, signal: string, options: { readonly all: boolean } = { all: false }): Promise<void> {
+    if (signal === '9') await this.#gates?.dismiss(id);
     const args = ['kill', ...(options.all ? ['--all'] : []), id, signal];
     const result = await this.#run('signal container', id, args, { deadlineMs: commandDeadlineMs });
     if (result.code === 0 || /not running|no such process|already finished/i.test(result.stderr.toString())) return;
     const failed = this.#failed('signal container', id, result);
     if (!isKind(failed, 'not-found')) throw failed;
+  }
+
+  /**
+   * Kills a process of a container in a sandbox, by its pid there, with all that descend from it; what it left to the container's first process
+   * cannot be told from others and goes on. Undefined, or no such process any more, is success.
+   */
+  async killInSandbox(id: string, pid: number | undefined): Promise<void> {
+    if (pid === undefined) return;
+    const table = await this.#run('list the processes of container', id, ['ps', '--format', 'table', id], { deadlineMs: askDeadlineMs });
+    for (const victim of withDescendants(pid, table.stdout.toString())) {
+      await this.#run('kill a process of container', id, ['kill', '--pid', String(victim), id, '9'], { deadlineMs: askDeadlineMs });
+    }
+  }
+
+  /** The CPU time of a container in a sandbox, in nanoseconds; undefined when the sandbox does not tell. */
+  async cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
+    const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
+    return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
   }
 
   /**
@@ -118,6 +164,7 @@ export class OciRuntime {
   async delete(id: string, options: { readonly force: boolean } = { force: false }): Promise<void> {
     const args = ['delete', ...(options.force ? ['--force'] : []), id];
     const result = await this.#run('delete container', id, args, { deadlineMs: commandDeadlineMs });
+    await this.#gates?.remove(id);
     if (result.code === 0) return;
     const failed = this.#failed('delete container', id, result);
     if (!isKind(failed, 'not-found')) throw failed;
@@ -137,17 +184,18 @@ export class OciRuntime {
 
   /** Changes the cgroup limits: `resources` is the JSON of linux.resources of the OCI runtime spec, with only the members to change. */
   async update(id: string, resources: string): Promise<void> {
+    if (this.sandbox !== undefined) throw failure('failed-precondition', { act: 'update resources of container', object: id, why: `${this.name}: gVisor cannot change the limits of a container that is there; restart the pod with the new ones` });
     await this.#command('update resources of container', id, ['update', '--resources', '/dev/stdin', id], { deadlineMs: commandDeadlineMs, input: resources });
   }
 
-  async #command(act: string, id: string, args: readonly string[], options: RunOptions): Promise<void> {
+  async #command(act: string, id: string, args: readonly string[], options: CommandOptions): Promise<void> {
     const result = await this.#run(act, id, args, options);
     if (result.code !== 0) throw this.#failed(act, id, result);
   }
 
-  async #run(act: string, object: string, args: readonly string[], options: RunOptions): Promise<RunResult> {
+  async #run(act: string, object: string, args: readonly string[], { command = this.command, ...options }: CommandOptions): Promise<RunResult> {
     try {
-      return await run(this.command.file, [...this.command.args, ...args], options);
+      return await atPoint(`program/runtime ${args[0]}`, () => run(command.file, [...command.args, ...args], options));
     } catch (error) {
       if (isKind(error, 'not-found')) throw missingRuntime(this, act, object, error);
       if (isKind(error, 'deadline-exceeded')) throw failure('deadline-exceeded', { act, object, why: `${this.name} (${args[0]}) did not finish within ${options.deadlineMs / 1000} s`, cause: error });
@@ -163,6 +211,10 @@ export class OciRuntime {
 /** The failed-precondition for a handler whose program is not there. */
 export function missingRuntime(runtime: { readonly name: string; readonly path: string }, act: string, object: string, cause: unknown): Error {
   return failure('failed-precondition', { act, object, why: `runtime handler ${runtime.name}: no program ${runtime.path}; install it or correct the handler's path`, cause });
+}
+
+function wrapped(command: Command, [wrapper, ...words]: readonly string[] = []): Command {
+  return wrapper === undefined ? command : { file: wrapper, args: [...words, command.file, ...command.args] };
 }
 
 function parseState(id: string, text: string): RuntimeState {

@@ -17,13 +17,17 @@ const longestComplaint = 65_536;
 /** Starts the runtime's `exec`, in the directory of the files. No such program: failed-precondition. */
 export function spawnExec({ runtime, id, directory }: { readonly runtime: OciRuntime; readonly id: string; readonly directory: string }, how: { readonly files: ExecFiles; readonly stdio: readonly Stdio[]; readonly options?: readonly string[] }): Child {
   const { file, args } = runtime.command;
-  const { processFile, pidFile } = how.files;
   try {
-    return spawn(file, [...args, 'exec', '--process', processFile, '--pid-file', pidFile, ...(how.options ?? []), id], { cwd: directory, stdio: how.stdio });
+    return spawn(file, [...args, ...execArgs(runtime, how.files), ...(how.options ?? []), id], { cwd: directory, stdio: how.stdio });
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;
   }
+}
+
+/** The runtime's `exec`, up to its options and the container's id. */
+export function execArgs({ sandbox }: OciRuntime, { processFile, pidFile, innerPidFile }: ExecFiles): string[] {
+  return ['exec', '--process', processFile, '--pid-file', pidFile, ...(sandbox === undefined ? [] : ['--internal-pid-file', innerPidFile])];
 }
 
 /**

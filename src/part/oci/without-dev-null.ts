@@ -1,9 +1,9 @@
 /**
  * A crun of before 1.24 makes the container's user the owner of whatever its standard streams are. Where conmon gives it the node's
- * /dev/null, that user could from then on close it to everybody (chmod 000). An empty pipe reads as /dev/null does, and is nobody
- * else's.
+ * /dev/null, that user could from then on close it to everybody (chmod 000). gVisor does the same for `nobody`, as whom it runs. An empty
+ * pipe reads as /dev/null does, and is nobody else's.
  */
-import type { Command } from './oci-runtime.ts';
+import type { Command } from './command.ts';
 
 /**
  * The same command without /dev/null: the shell makes an empty pipe of a here-document and becomes the command. With a terminal conmon

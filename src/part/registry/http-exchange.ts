@@ -9,7 +9,8 @@ import type { SecureContext } from 'node:tls';
 import { failure, GantryError, messageOf } from '../../base/errors.ts';
 import type { HostRule, HostRules } from './host-rules.ts';
 import type { Patience } from './pace.ts';
-import { isLoopback } from './reference.ts';
+import { chooseProxy } from './proxy-choice.ts';
+import type { Environment, Proxy } from './proxy-choice.ts';
 
 export interface HttpRequest {
   readonly url: URL;
@@ -23,14 +24,16 @@ export interface HttpRequest {
 export class Connections {
   readonly #ruleOf: HostRules;
   readonly #patience: Patience;
-  readonly #direct = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
-  // Proxies come from the environment, as for every tool of the field. This machine's own addresses are never proxied.
-  readonly #proxied = { http: new HttpAgent({ keepAlive: true, proxyEnv: process.env }), https: new HttpsAgent({ keepAlive: true, proxyEnv: process.env }) };
+  readonly #environment: Environment;
+  /** By the proxy's URL; under the empty one those that go without. */
+  readonly #agents = new Map<string, Agents>();
   readonly #contexts = new Map<string, SecureContext>();
 
-  constructor(deps: { ruleOf: HostRules; patience: Patience }) {
+  /** `environment`: where proxies are named; the process's own without it. */
+  constructor(deps: { ruleOf: HostRules; patience: Patience; environment?: Environment }) {
     this.#ruleOf = deps.ruleOf;
     this.#patience = deps.patience;
+    this.#environment = deps.environment ?? process.env;
   }
 
   /**
@@ -48,33 +51,44 @@ export class Connections {
   }
 
   close(): void {
-    for (const agent of [...Object.values(this.#direct), ...Object.values(this.#proxied)]) agent.destroy();
+    for (const { http, https } of this.#agents.values()) for (const agent of [http, https]) agent.destroy();
   }
 
   async #sendOnce(request: HttpRequest): Promise<IncomingMessage> {
     const rule = await this.#ruleOf(request.url.host);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const outgoing = this.#open(request, rule);
+    const proxy = chooseProxy(request.url, this.#environment);
+    const outgoing = this.#open(request, rule, this.#agentsFor(proxy));
     const patience = watchPatience(outgoing, { ...this.#patience, ...(rule.connectMs === undefined ? {} : { connectMs: rule.connectMs }) }, request.url);
     outgoing.once('response', (response) => {
       patience.end();
-      resolve(response);
+      if (proxy === undefined || response.statusCode !== wantsProxyLogin) return resolve(response);
+      response.destroy();
+      reject(proxyRefusal(proxy, request.url, response.statusCode));
     });
     outgoing.on('error', (cause) => {
       patience.end();
-      reject(request.signal.aborted ? failure('cancelled', { act: 'contact registry', object: request.url.host }) : networkFailure(cause, outgoing, request.url));
+      reject(request.signal.aborted ? failure('cancelled', { act: 'contact registry', object: request.url.host }) : networkFailure(cause, outgoing, { url: request.url, proxy }));
     });
     outgoing.end(request.body);
     return await promise;
   }
 
-  #open({ url, method = 'GET', headers, signal }: HttpRequest, rule: HostRule): ClientRequest {
-    const agents = isLoopback(url.host) ? this.#direct : this.#proxied;
+  #open({ url, method = 'GET', headers, signal }: HttpRequest, rule: HostRule, agents: Agents): ClientRequest {
     if (url.protocol === 'http:') return httpRequest(url, { method, headers, signal, agent: agents.http });
     const options: RequestOptions & { secureContext: SecureContext } = {
       method, headers, signal, agent: agents.https, rejectUnauthorized: rule.skipVerify !== true, secureContext: this.#contextOf(rule),
     };
     return httpsRequest(url, options);
+  }
+
+  #agentsFor(proxy: Proxy | undefined): Agents {
+    const url = proxy?.url ?? '';
+    // The choice is made already: the agents only carry it out.
+    const options = { keepAlive: true, ...(proxy === undefined ? {} : { proxyEnv: { HTTP_PROXY: url, HTTPS_PROXY: url } }) };
+    const agents = this.#agents.get(url) ?? { http: new HttpAgent(options), https: new HttpsAgent(options) };
+    this.#agents.set(url, agents);
+    return agents;
   }
 
   /** Whom to trust and what to show: the same files give the same context, so that its connections are used again. */
@@ -91,6 +105,20 @@ export class Connections {
     this.#contexts.set(key, context);
     return context;
   }
+}
+
+interface Agents {
+  readonly http: HttpAgent;
+  readonly https: HttpsAgent;
+}
+
+const wantsProxyLogin = 407;
+
+/** A proxy that answers for itself: it wants a login, or does not lead on. */
+function proxyRefusal({ told }: Proxy, url: URL, status: number | undefined): GantryError {
+  const detail = { act: 'contact registry', object: url.host };
+  if (status === wantsProxyLogin) return failure('failed-precondition', { ...detail, why: `${told} wants a login (407): put it into the variable, http://USER:PASSWORD@HOST:PORT, and start the daemon anew` });
+  return failure('unavailable', { ...detail, why: `${told} does not lead there${status === undefined ? '' : `: it answers ${status}`}`, criReason: 'RegistryUnavailable' });
 }
 
 /** A file of the administrator's. What is not PEM would be told by OpenSSL without the file's name, so it is looked at here. */
@@ -151,11 +179,12 @@ export function isNotTls(error: unknown): boolean {
   return code === 'EPROTO' || code.startsWith('ERR_SSL_') || code === 'ECONNRESET';
 }
 
-function networkFailure(cause: Error, request: ClientRequest, url: URL): Error {
+function networkFailure(cause: Error, request: ClientRequest, { url, proxy }: { url: URL; proxy: Proxy | undefined }): Error {
   if (cause instanceof GantryError) return cause;
   const code = codeOf(cause);
   if (request.reusedSocket && (code === 'ECONNRESET' || code === 'EPIPE')) return new StaleConnection(code, { cause });
   const detail = { act: 'contact registry', object: url.host, cause };
+  if (proxy !== undefined && code === 'ERR_PROXY_TUNNEL') return proxyRefusal(proxy, url, (cause as Error & { statusCode?: number }).statusCode);
   if (certificateCodes.has(code)) {
     return failure('failed-precondition', { ...detail, why: `its certificate is not trusted: ${cause.message}; install its authority, or list the registry as insecure` });
   }
@@ -165,7 +194,7 @@ function networkFailure(cause: Error, request: ClientRequest, url: URL): Error {
   if (code === 'EPROTO' || code.startsWith('ERR_SSL_')) {
     return failure('failed-precondition', { ...detail, why: 'it does not speak HTTPS; if it is meant to speak plain HTTP, list it as insecure' });
   }
-  return failure('unavailable', { ...detail, why: describe(cause), criReason: 'RegistryUnavailable' });
+  return failure('unavailable', { ...detail, why: proxy === undefined ? describe(cause) : `by ${proxy.told}: ${describe(cause)}`, criReason: 'RegistryUnavailable' });
 }
 
 function codeOf(error: unknown): string {

@@ -49,6 +49,15 @@ test('what is not plainly an image is refused', () => {
   for (const [document, contentType, why] of refusals) assert.throws(() => parse(document, contentType), (error: Error & { kind?: string }) => error.kind === 'failed-precondition' && why.test(error.message), why.source);
 });
 
+test('a digest that is a path, or anything but a digest, names nothing (CVE-2024-3727)', () => {
+  const hex = 'a'.repeat(64);
+  const broken = ['../../etc/passwd', `sha256:../../${'a'.repeat(58)}`, `sha256:${hex}/..`, `sha256:${hex.slice(1)}`, `sha256:${hex.toUpperCase()}`, `sha256:${hex}\n`, hex, 'md5:d41d8cd98f00b204e9800998ecf8427e', '', null, 7];
+
+  for (const digest of broken) {
+    assert.throws(() => parse({ ...manifest, layers: [{ ...layer, digest }] }, ''), { kind: 'failed-precondition', message: /layer 0 has no sha256 digest/ }, String(digest));
+  }
+});
+
 test('the best fitting platform is chosen', () => {
   const on = (architecture: string, variant?: string) => ({ platform: { os: 'linux', architecture, variant } });
   const arm = [on('arm', 'v5'), on('arm', 'v6'), on('arm64', 'v8'), on('amd64'), { platform: { os: 'windows', architecture: 'amd64' } }, { platform: undefined }];

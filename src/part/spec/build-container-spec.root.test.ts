@@ -225,7 +225,7 @@ for (const name of runtimes) {
       const id = `infra-${suffix}`;
       const { podId, podConfig } = exampleInput();
       const rootfs = publicDirectory('infra-');
-      const spec = buildInfraSpec({ podId, podConfig, namespaces: shared, rootfs, program: '/usr/bin/catatonit', args: ['-P'], cgroupsPath: `${cgroup}/${id}`, hostname: 'shop', facts, defaults: exampleDefaults, handler: exampleHandler, apparmorProfile: undefined, selinux: undefined });
+      const spec = buildInfraSpec({ podId, podConfig, namespaces: shared, rootfs, program: '/usr/bin/catatonit', args: ['-P'], cgroupsPath: `${cgroup}/${id}`, resources: {}, hostname: 'shop', facts, defaults: exampleDefaults, handler: exampleHandler, apparmorProfile: undefined, selinux: undefined });
 
       const started = await startDetached(name, id, bundleOf(spec));
       try {

@@ -12,7 +12,7 @@ import type { OciSpec } from './oci-spec.ts';
 
 function infraInput(change: Partial<InfraInput> = {}): InfraInput {
   const { podId, podConfig, namespaces, cgroupsPath, hostname } = exampleInput();
-  return { podId, podConfig, namespaces, cgroupsPath, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, defaults: exampleDefaults, handler: exampleHandler, apparmorProfile: undefined, selinux: undefined, ...change };
+  return { podId, podConfig, namespaces, cgroupsPath, resources: {}, hostname, rootfs: '/run/pods/1/root', program: '/usr/bin/catatonit', args: ['-P'], facts: exampleFacts, defaults: exampleDefaults, handler: exampleHandler, apparmorProfile: undefined, selinux: undefined, ...change };
 }
 
 test('the infra process is PID 1 of a new PID namespace beside the other namespaces of the pod', () => {

@@ -3,7 +3,7 @@ import { defaultMounts } from './default-mounts.ts';
 import { emptySpec } from './empty-spec.ts';
 import type { ContainerDefaults, HandlerDefaults } from './container-defaults.ts';
 import type { HostFacts } from './host-facts.ts';
-import type { OciMount, OciSpec } from './oci-spec.ts';
+import type { OciMount, OciResources, OciSpec } from './oci-spec.ts';
 import { compileSeccomp, seccompTarget } from './seccomp-profile.ts';
 import type { NamespacePaths } from './spec-input.ts';
 import { allowedAnnotations } from './allowed-annotations.ts';
@@ -25,6 +25,8 @@ export interface InfraInput {
   readonly program: string | undefined;
   readonly args: readonly string[];
   readonly cgroupsPath: string;
+  /** Limits of the pod as a whole, for a process that all its containers run in; else empty. */
+  readonly resources: Omit<OciResources, 'devices'>;
   readonly hostname: string;
   readonly facts: HostFacts;
   readonly defaults: Pick<ContainerDefaults, 'restrictOomScore' | 'workloads' | 'seccomp'>;
@@ -66,7 +68,7 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       ...spec.linux,
       namespaces: [{ type: 'mount' }, ...podNamespaces(input, undefined), { type: 'pid' }, ...(facts.cgroupMode === 'v2' ? [{ type: 'cgroup' } as const] : [])],
       cgroupsPath: input.cgroupsPath,
-      resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: 2n } },
+      resources: { devices: [{ allow: false, access: 'rwm' }], cpu: { shares: 2n }, ...input.resources },
       maskedPaths: [...defaultMaskedPaths],
       readonlyPaths: [...defaultReadonlyPaths],
       seccomp: compileSeccomp(input.defaults.seccomp, seccompTarget(facts, [])),

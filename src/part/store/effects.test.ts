@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { silentLogger } from '../../base/log.ts';
+import { Debts } from './debts.ts';
 import { Effects } from './effects.ts';
+import type { UndoOrder } from './effects.ts';
 import { openStore } from './store.ts';
 import type { Store } from './store.ts';
 
@@ -24,12 +26,12 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function effectsOf(kinds: readonly string[]): Effects {
+function effectsOf(kinds: readonly string[], order: UndoOrder = {}): Effects {
   const undo = (kind: string) => (data: { n: number }, owner: string) => {
     if (broken.has(kind)) throw new Error(`${kind} is busy`);
     undone.push(`${owner} ${kind} ${data.n}`);
   };
-  return new Effects({ ledger: store.ledger, log: silentLogger, undos: Object.fromEntries(kinds.map((kind) => [kind, undo(kind)])) });
+  return new Effects({ ledger: store.ledger, debts: new Debts({ log: silentLogger }), undos: Object.fromEntries(kinds.map((kind) => [kind, undo(kind)])), order });
 }
 
 test('effects are undone newest first and forgotten', async () => {
@@ -69,6 +71,17 @@ test('an undo that fails keeps its row and what it stands on, and the next try f
   await effects.undo('pod');
   assert.deepEqual(undone, ['pod cgroup 2', 'pod network 1', 'pod mount 0']);
   assert.deepEqual(store.ledger.rows('pod'), []);
+});
+
+test('what does not stand on an effect that stays is undone all the same', async () => {
+  const effects = effectsOf(['directory', 'shm', 'namespaces', 'network'], { network: [], namespaces: ['network'], shm: [] });
+  for (const [n, kind] of ['directory', 'shm', 'namespaces', 'network'].entries()) await effects.make({ owner: 'pod', kind, data: { n } }, () => {});
+  broken.add('network');
+
+  await assert.rejects(effects.undo('pod'), /undo network of pod: network is busy/);
+
+  assert.deepEqual(undone, ['pod shm 1']);
+  assert.deepEqual([...effects.pending().get('pod')!], ['network', 'namespaces', 'directory']);
 });
 
 test('only the kinds asked for are undone', async () => {

@@ -41,12 +41,12 @@ export function openLedger({ database, path, memory }: { database: DatabaseSync;
   return {
     intend(owner, kind, data) {
       const text = encodeJson(data);
-      const seq = Number(durably(path, () => insert.run(owner, kind, text)).lastInsertRowid);
+      const seq = Number(durably({ path, name: 'intend' }, () => insert.run(owner, kind, text)).lastInsertRowid);
       rows.set(seq, { seq, owner, kind, data: decodeJson(text) });
       return seq;
     },
     clear(seq) {
-      durably(path, () => remove.run(seq));
+      durably({ path, name: 'clear' }, () => remove.run(seq));
       rows.delete(seq);
     },
     rows(owner) {

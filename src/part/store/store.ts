@@ -40,11 +40,11 @@ export function openStore(path: string): Store {
   return {
     table: (name) => openTable({ database, path, memory }, name),
     transaction(fn) {
-      durably(path, () => database.exec('BEGIN IMMEDIATE'));
+      durably({ path, name: 'begin' }, () => database.exec('BEGIN IMMEDIATE'));
       memory.begin();
       try {
         const result = fn();
-        durably(path, () => database.exec('COMMIT'));
+        durably({ path, name: 'commit' }, () => database.exec('COMMIT'));
         memory.commit();
         return result;
       } catch (error) {
@@ -90,12 +90,12 @@ function openTable<T>({ database, path, memory }: { database: DatabaseSync; path
   }
   return {
     put(id, value) {
-      durably(path, () => upsert.run(id, encodeJson(value)));
+      durably({ path, name: `put ${name}` }, () => upsert.run(id, encodeJson(value)));
       values.set(id, value);
     },
     get: (id) => values.get(id),
     delete(id) {
-      durably(path, () => remove.run(id));
+      durably({ path, name: `delete ${name}` }, () => remove.run(id));
       values.delete(id);
     },
     all: () => [...values.values()],

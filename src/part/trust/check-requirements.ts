@@ -36,13 +36,31 @@ type SignatureRequirement = Extract<Requirement, { keys: KeySource }>;
  * Resolves when every requirement holds. Else failed-precondition with the kubelet's SignatureValidationFailed, naming the policy, the scope, the
  * requirement and the reason. Errors of looking for signatures pass through.
  */
-export async function checkRequirements(policy: Policy, { scope, requirements }: ChosenScope, image: ImageOnTrial): Promise<void> {
-  for (const [index, requirement] of requirements.entries()) {
-    const refuse: Refuse = (name, why) => failure('failed-precondition', {
-      act: 'check signature policy', object: policy.file, why: `${scope}, requirement ${index + 1} (${name}): ${why}`, criReason: 'SignatureValidationFailed',
-    });
-    await checkRequirement(requirement, image, refuse);
+export async function checkRequirements(policy: Policy, chosen: ChosenScope, image: ImageOnTrial): Promise<void> {
+  for (const [index, requirement] of chosen.requirements.entries()) await checkRequirement(requirement, image, refusing(policy, chosen, index));
+}
+
+/** The same for what carries no signatures, an image of an archive: `image` says which, for the message. */
+export function checkWithoutSignatures(policy: Policy, chosen: ChosenScope, image: string): void {
+  for (const [index, requirement] of chosen.requirements.entries()) {
+    const refuse = refusing(policy, chosen, index);
+    switch (requirement.type) {
+      case 'insecureAcceptAnything':
+        break;
+      case 'reject':
+        throw refuse('reject', `archived images such as ${image} are not to be loaded`);
+      case 'unsupported':
+        throw refuse(requirement.requirement, requirement.what);
+      default:
+        throw refuse(requirement.type, `an archive brings no signatures with it, so ${image} has none: pull it from a registry instead`);
+    }
   }
+}
+
+function refusing(policy: Policy, { scope }: ChosenScope, index: number): Refuse {
+  return (name, why) => failure('failed-precondition', {
+    act: 'check signature policy', object: policy.file, why: `${scope}, requirement ${index + 1} (${name}): ${why}`, criReason: 'SignatureValidationFailed',
+  });
 }
 
 type Refuse = (requirement: string, why: string) => GantryError;

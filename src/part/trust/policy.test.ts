@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { plainName, readPlainName } from './names.fake.ts';
-import { chooseScope, parsePolicy, readPolicy } from './policy.ts';
-import type { Requirement } from './policy.ts';
+import { chooseArchiveScopes, chooseScope, parsePolicy, readPolicy } from './policy.ts';
+import type { ArchiveTransport, Requirement } from './policy.ts';
 
 const reject = [{ type: 'reject' }];
 const accept = [{ type: 'insecureAcceptAnything' }];
@@ -40,6 +40,23 @@ test('scopes of other transports are for nobody here', () => {
   const policy = parse({ default: reject, transports: { 'docker-daemon': { '': accept }, dir: { '/': accept } } });
 
   assert.deepEqual(chooseScope(policy, plainName('reg.example/x:v1')), { scope: 'the default', requirements: [{ type: 'reject' }] });
+});
+
+test('an archive is held against the defaults of its transports that the policy names, else against the default', () => {
+  const layout: ArchiveTransport[] = ['oci-archive', 'oci'];
+  const cases: [transports: Record<string, unknown>, archive: ArchiveTransport[], scopes: string[]][] = [
+    [{}, ['docker-archive'], ['the default reject']],
+    [{ docker: { '': accept }, 'docker-daemon': { '': accept } }, ['docker-archive'], ['the default reject']],
+    [{ 'docker-archive': { '': accept } }, ['docker-archive'], ['the default of the docker-archive transport insecureAcceptAnything']],
+    [{ 'docker-archive': { '': accept } }, layout, ['the default reject']],
+    [{ 'oci-archive': { '': accept } }, layout, ['the default of the oci-archive transport insecureAcceptAnything']],
+    [{ 'oci-archive': { '': accept }, oci: { '': reject } }, layout, ['the default of the oci-archive transport insecureAcceptAnything', 'the default of the oci transport reject']],
+    [{ 'oci-archive': { '/images/good.tar': accept }, oci: { '/images': accept } }, layout, ['the default reject']],
+  ];
+  for (const [transports, archive, scopes] of cases) {
+    const chosen = chooseArchiveScopes(parse({ default: reject, transports }), archive);
+    assert.deepEqual(chosen.map(({ scope, requirements }) => `${scope} ${requirements[0]?.type}`), scopes);
+  }
 });
 
 test('requirements are read with their keys and the identity that they want', () => {
@@ -103,13 +120,13 @@ test('no policy at the usual place is none; one that was asked for must be there
   const refusal = (why: RegExp) => ({ kind: 'failed-precondition', message: why });
 
   assert.equal(await readPolicy({ path, optional: true }, readPlainName), undefined);
-  await assert.rejects(readPolicy({ path, optional: false }, readPlainName), refusal(/^read signature policy .*policy\.json: ENOENT.*; no image is pulled until it is mended$/));
-  await assert.rejects(readPolicy({ path: folder, optional: true }, readPlainName), refusal(/is not a regular file; no image is pulled/));
+  await assert.rejects(readPolicy({ path, optional: false }, readPlainName), refusal(/^read signature policy .*policy\.json: ENOENT.*; no image is taken until it is mended$/));
+  await assert.rejects(readPolicy({ path: folder, optional: true }, readPlainName), refusal(/is not a regular file; no image is taken/));
   symlinkSync('nowhere', path);
-  await assert.rejects(readPolicy({ path, optional: true }, readPlainName), refusal(/ENOENT.*; no image is pulled/), 'a link that leads nowhere');
+  await assert.rejects(readPolicy({ path, optional: true }, readPlainName), refusal(/ENOENT.*; no image is taken/), 'a link that leads nowhere');
   unlinkSync(path);
   writeFileSync(path, '{"default":');
-  await assert.rejects(readPolicy({ path, optional: true }, readPlainName), refusal(/policy\.json: .*JSON.*; no image is pulled/));
+  await assert.rejects(readPolicy({ path, optional: true }, readPlainName), refusal(/policy\.json: .*JSON.*; no image is taken/));
   writeFileSync(path, ' '.repeat((1 << 20) + 1));
   await assert.rejects(readPolicy({ path, optional: true }, readPlainName), refusal(/has 1048577 bytes, more than 1048576/));
 });

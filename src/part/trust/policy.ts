@@ -32,8 +32,8 @@ export interface Policy {
   readonly file: string;
   /** For what no scope is about. */
   readonly fallback: readonly Requirement[];
-  /** The scopes of the `docker` transport, which registries are; the empty one is for all others of it. */
-  readonly scopes: ReadonlyMap<string, readonly Requirement[]>;
+  /** By transport the scopes of it; the empty one is for all others of the transport. */
+  readonly transports: ReadonlyMap<string, ReadonlyMap<string, readonly Requirement[]>>;
 }
 
 /** The requirements that count for an image, and where in the policy they stand. */
@@ -59,7 +59,7 @@ export async function readPolicy(file: PolicyFile, readName: ReadName): Promise<
     return parsePolicy((await readTrustFile(file.path)).toString('utf8'), file.path, readName);
   } catch (cause) {
     if (file.optional && (await isAbsent(file.path))) return undefined;
-    throw failure('failed-precondition', { act: 'read signature policy', object: file.path, why: `${messageOf(cause)}; no image is pulled until it is mended`, cause });
+    throw failure('failed-precondition', { act: 'read signature policy', object: file.path, why: `${messageOf(cause)}; no image is taken until it is mended`, cause });
   }
 }
 
@@ -76,16 +76,39 @@ export function parsePolicy(text: string, file: string, readName: ReadName): Pol
     const scopes = transports.get(name).members();
     return scopes.names.map((scope) => [scope, readRequirements(scopes.get(scope), readName)]);
   };
-  const all = new Map(transports.names.map((name) => [name, new Map(scopesOfTransport(name))])); // those of others are checked too
-  return { file, fallback: readRequirements(policy.get('default'), readName), scopes: all.get('docker') ?? new Map() };
+  return { file, fallback: readRequirements(policy.get('default'), readName), transports: new Map(transports.names.map((name) => [name, new Map(scopesOfTransport(name))])) };
 }
 
-/** The narrowest scope that the policy says something about; none of several is merged with another. */
+/** The narrowest scope of the `docker` transport, which registries are, that the policy says something about; none of several is merged with another. */
 export function chooseScope(policy: Policy, image: ImageName): ChosenScope {
+  const scopes = policy.transports.get('docker');
   for (const scope of [...scopesOf(image), '']) {
-    const requirements = policy.scopes.get(scope);
-    if (requirements !== undefined) return { scope: scope === '' ? 'the default of the docker transport' : `scope ${scope} of the docker transport`, requirements };
+    const requirements = scopes?.get(scope);
+    if (requirements !== undefined) return { scope: scope === '' ? defaultOf('docker') : `scope ${scope} of the docker transport`, requirements };
   }
+  return everythingElse(policy);
+}
+
+/** Of an archive, as what it may be taken for: `docker-archive`, `oci-archive`, `oci`. */
+export type ArchiveTransport = 'docker-archive' | 'oci-archive' | 'oci';
+
+/**
+ * What an archive must fulfil that comes as a stream: the default of each transport that it may belong to and that the policy names, all of them, else the
+ * policy's default. Scopes of these transports are paths, and a stream has none: they are for nobody here.
+ */
+export function chooseArchiveScopes(policy: Policy, transports: readonly ArchiveTransport[]): readonly ChosenScope[] {
+  const named = transports.flatMap((transport) => {
+    const requirements = policy.transports.get(transport)?.get('');
+    return requirements === undefined ? [] : [{ scope: defaultOf(transport), requirements }];
+  });
+  return named.length > 0 ? named : [everythingElse(policy)];
+}
+
+function defaultOf(transport: string): string {
+  return `the default of the ${transport} transport`;
+}
+
+function everythingElse(policy: Policy): ChosenScope {
   return { scope: 'the default', requirements: policy.fallback };
 }
 

@@ -1,6 +1,6 @@
 import { ContainerState, RuntimeServiceService as runtime } from '../../../gen/cri.ts';
 import { failure, isKind } from '../../../base/errors.ts';
-import { UsageError } from '../arguments.ts';
+import { UsageError, type Arguments } from '../arguments.ts';
 import type { CriClient } from '../client.ts';
 import type { Command } from '../command.ts';
 import { findOne, type Findable } from '../find.ts';
@@ -19,18 +19,22 @@ export const logs: Command = {
   details: "What came from stderr goes to stderr. A pod's name means its only running container.",
   flags: [
     { name: 'follow', short: 'f', help: 'go on until the container ends' },
-    { name: 'tail', short: 'n', value: 'N', help: 'only the last N lines' },
+    { name: 'tail', short: 'n', value: 'N', help: "only the last N lines; 'all' (default) or -1 for all" },
     { name: 'since', value: 'WHEN', help: 'only lines younger than 10m, or than 2026-01-31T12:00:00Z' },
+    { name: 'since-time', value: 'TIME', help: 'only lines younger than 2026-01-31T12:00:00Z' },
+    { name: 'previous', short: 'p', help: 'of the attempt before this one' },
     { name: 'timestamps', short: 't', help: 'print the time in front of each line' },
   ],
   operands: ['CONTAINER'],
-  examples: ['gantry logs --tail 20 web/client', 'gantry logs -f --since 10m web/web'],
+  examples: ['gantry logs --tail 20 web/client', 'gantry logs -f --since 10m web/web', 'gantry logs -p web/web'],
 
   async run(args, { io, connect }) {
-    const tail = args.whole('tail');
-    const sinceMs = sinceOf(args.text('since'));
+    const tail = ['all', '-1'].includes(args.text('tail') ?? 'all') ? undefined : args.whole('tail');
+    const sinceMs = sinceOf(args);
     const cri = await connect();
-    const found = findOne(args.operands[0]!, await listContainers(cri), 'find container');
+    const containers = await listContainers(cri);
+    const named = findOne(args.operands[0]!, containers, 'find container');
+    const found = args.on('previous') ? attemptBefore(named, containers) : named;
     const { status } = await cri.call(runtime.containerStatus, { containerId: found.id, verbose: false }, { act: 'ask for container', object: found.title });
     if (!status?.logPath) {
       throw failure('failed-precondition', { act: 'read the log of', object: found.title, why: 'its pod was made without a log directory, so nothing was kept' });
@@ -69,10 +73,27 @@ function atMostEvery(ms: number, ask: () => Promise<boolean>): () => Promise<boo
   };
 }
 
-function sinceOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ago = parseDuration(text);
-  const moment = ago === undefined ? Date.parse(text) : Date.now() - ago;
-  if (Number.isNaN(moment)) throw new UsageError(`--since wants an age such as 10m or a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(text)}`);
-  return moment;
+/** The newest of those that had the same name before; a kubelet keeps one for this. */
+function attemptBefore(named: Findable, containers: readonly Findable[]): Findable {
+  const before = containers.filter(({ title, createdAt }) => title === named.title && createdAt < named.createdAt);
+  if (before.length === 0) throw failure('not-found', { act: 'find container', object: named.title, why: 'there was no attempt before this one, or it was removed' });
+  return before.reduce((newest, one) => (one.createdAt > newest.createdAt ? one : newest));
+}
+
+function sinceOf(args: Arguments): number | undefined {
+  const [since, time] = [args.text('since'), args.text('since-time')];
+  if (since !== undefined && time !== undefined) throw new UsageError('--since and --since-time mean the same: give one');
+  if (time !== undefined) return momentOf(time) ?? refuse('--since-time wants a time such as 2026-01-31T12:00:00Z', time);
+  if (since === undefined) return undefined;
+  const ago = parseDuration(since);
+  return ago === undefined ? (momentOf(since) ?? refuse('--since wants an age such as 10m or a time such as 2026-01-31T12:00:00Z', since)) : Date.now() - ago;
+}
+
+function momentOf(text: string): number | undefined {
+  const moment = Date.parse(text);
+  return Number.isNaN(moment) ? undefined : moment;
+}
+
+function refuse(wanted: string, text: string): never {
+  throw new UsageError(`${wanted}, not ${JSON.stringify(text)}`);
 }

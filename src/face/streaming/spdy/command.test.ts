@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { servedStreams, until } from '../served-streams.fake.ts';
 import type { Served } from '../served-streams.fake.ts';
-import { spdyClient, types, words } from './spdy-client.fake.ts';
-import type { SpdyClient } from './spdy-client.fake.ts';
+import { spdyClient, types, words } from '../../spdy/spdy-client.fake.ts';
+import type { SpdyClient } from '../../spdy/spdy-client.fake.ts';
 
 interface Opened {
   readonly client: SpdyClient;

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { servedStreams, until } from '../served-streams.fake.ts';
 import { openTunnel } from '../websocket/tunnel-client.fake.ts';
-import { SpdyClient, spdyClient, types } from './spdy-client.fake.ts';
+import { SpdyClient, spdyClient, types } from '../../spdy/spdy-client.fake.ts';
 
 async function listening(t: TestContext, handle: (socket: net.Socket) => void): Promise<number> {
   const server = net.createServer({ allowHalfOpen: true }, handle).listen(0, '127.0.0.1');

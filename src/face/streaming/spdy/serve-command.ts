@@ -5,8 +5,8 @@ import type { CommandEnd } from '../command-status.ts';
 import { inCreationTime } from '../session.ts';
 import type { Session } from '../session.ts';
 import type { AdmittedAttach, AdmittedExec, WantedStreams } from '../tickets.ts';
-import { SpdyConnection } from './spdy-connection.ts';
-import type { SpdyStream } from './spdy-connection.ts';
+import { SpdyConnection } from '../../spdy/spdy-connection.ts';
+import type { SpdyStream } from '../../spdy/spdy-connection.ts';
 
 /** Best first. v1 has no name of its own in old clients, which ask for none. */
 export const commandProtocols = ['v4.channel.k8s.io', 'v3.channel.k8s.io', 'v2.channel.k8s.io', 'channel.k8s.io'] as const;

@@ -2,8 +2,8 @@
 import type { Duplex } from 'node:stream';
 import { joinPort } from '../port-session.ts';
 import type { Session } from '../session.ts';
-import { SpdyConnection } from './spdy-connection.ts';
-import type { SpdyStream } from './spdy-connection.ts';
+import { SpdyConnection } from '../../spdy/spdy-connection.ts';
+import type { SpdyStream } from '../../spdy/spdy-connection.ts';
 
 export const portProtocol = 'portforward.k8s.io';
 

@@ -3,7 +3,7 @@
  * block (draft-mbelshe-httpbis-spdy, sections 2.6.10 and 2.6.10.1).
  */
 import { constants, inflateRawSync } from 'node:zlib';
-import { failure } from '../../../base/errors.ts';
+import { failure } from '../../base/errors.ts';
 import { dictionary, dictionaryId } from './dictionary.ts';
 
 /** Names are lower case; several values of a name are one text with NULs between them. */

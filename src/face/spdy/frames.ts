@@ -1,4 +1,4 @@
-/** The frames of SPDY/3.1 that a server sends, as bytes (draft-mbelshe-httpbis-spdy, sections 2.2.1 and 2.6). */
+/** The frames of SPDY/3.1 that are sent, as bytes (draft-mbelshe-httpbis-spdy, sections 2.2.1 and 2.6). */
 
 export const spdyVersion = 3;
 export const flagFin = 1;
@@ -33,6 +33,13 @@ export function synReply(stream: number, headerBlock: Buffer): Buffer {
   const frame = control(controlType.synReply, stream);
   frame.writeUIntBE(4 + headerBlock.length, 5, 3);
   return Buffer.concat([frame, headerBlock]);
+}
+
+/** Opens a stream, with the highest priority, as there is only one. */
+export function synStream(stream: number, headerBlock: Buffer): Buffer {
+  const frame = control(controlType.synStream, stream, 0);
+  frame.writeUIntBE(10 + headerBlock.length, 5, 3);
+  return Buffer.concat([frame, Buffer.alloc(2), headerBlock]);
 }
 
 export const rstStream = (stream: number, status: number): Buffer => control(controlType.rstStream, stream, status);

@@ -1,4 +1,4 @@
-import { failure } from '../../../base/errors.ts';
+import { failure } from '../../base/errors.ts';
 import { controlType, flagFin, spdyVersion } from './frames.ts';
 import { HeaderBlockReader } from './header-block.ts';
 import type { SpdyHeaders } from './header-block.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as zlib from 'node:zlib';
 import * as fc from 'fast-check';
-import { GantryError } from '../../../base/errors.ts';
+import { GantryError } from '../../base/errors.ts';
 import { dictionary, dictionaryId } from './dictionary.ts';
 import { SpdyFrameDecoder } from './frame-decoder.ts';
 import type { SpdyFrame } from './frame-decoder.ts';

@@ -1,16 +1,16 @@
 /**
- * The server's end of a SPDY/3.1 connection as Kubernetes clients speak it (moby/spdystream, behind kubelet and API server), each of its
- * streams a Node Duplex.
+ * Either end of a SPDY/3.1 connection as Kubernetes speaks it (moby/spdystream, behind kubelet and API server), each of its streams a Node
+ * Duplex. Only clients open streams: nobody there uses the other way.
  *
  * Flow control. We credit what the readers took, so that a peer that keeps to windows goes on. What it credits us is not kept to:
- * spdystream never sends a window update, and would get 64 KiB and no more. The transport's own back-pressure holds both directions instead:
+ * spdystream never sends a window update, and would get 64 KiB and no more. Nor do we as a client. The transport's own back-pressure holds both directions instead:
  * a writer waits for its bytes to leave, and a reader that does not take what came stops the transport, for all streams.
  */
 import { Duplex } from 'node:stream';
-import { failure } from '../../../base/errors.ts';
+import { failure } from '../../base/errors.ts';
 import { SpdyFrameDecoder } from './frame-decoder.ts';
 import type { SpdyFrame } from './frame-decoder.ts';
-import { dataHeader, goaway, longestData, ping, resetStatus, rstStream, synReply, windowUpdate } from './frames.ts';
+import { dataHeader, goaway, longestData, ping, resetStatus, rstStream, synReply, synStream, windowUpdate } from './frames.ts';
 import { HeaderBlockWriter } from './header-block.ts';
 import type { SpdyHeaders } from './header-block.ts';
 
@@ -24,10 +24,10 @@ const streamBufferBytes = 64 << 10;
 
 export interface SpdyConnectionDeps {
   readonly transport: Duplex;
-  /** A stream that the client opened; its headers are the client's words. */
-  onStream(stream: SpdyStream): void;
+  /** A stream that the client opened; its headers are the client's words. Without it this is the client's end, and the server opens none. */
+  onStream?(stream: SpdyStream): void;
   /** Data came or left. */
-  onData(): void;
+  onData?(): void;
 }
 
 export class SpdyConnection {
@@ -41,13 +41,16 @@ export class SpdyConnection {
   readonly #closed = Promise.withResolvers<Error | undefined>();
   #lastStream = 0;
   #credit = 0;
-  #pings = 0;
+  #pings: number;
+  /** Opened by this end, and not answered yet. */
+  readonly #asked = new Map<number, PromiseWithResolvers<SpdyStream>>();
   #over = false;
   #finishing = false;
 
   constructor(deps: SpdyConnectionDeps) {
     this.#deps = deps;
     this.#transport = deps.transport;
+    this.#pings = deps.onStream === undefined ? 1 : 0; // a server's are even
     deps.transport.on('data', (chunk: Buffer) => this.#take(chunk));
     deps.transport.on('error', (error) => this.#close(error));
     deps.transport.on('end', () => this.#close());
@@ -61,8 +64,24 @@ export class SpdyConnection {
 
   /** Asks whether the peer is there: a connection that is not read is only known to be dead when something is written to it. */
   ping(): void {
-    this.#pings = (this.#pings + 2) & 0x7ffffffe; // a server's are even
+    this.#pings = (this.#pings + 2) & 0x7fffffff;
     this.#send(ping(this.#pings));
+  }
+
+  /**
+   * Opens a stream and waits for the server's answer, for spdystream throws away what comes before it has given one. Refused, or the connection
+   * gone: unavailable. Only at the client's end.
+   */
+  async open(headers: SpdyHeaders): Promise<SpdyStream> {
+    if (this.#over) throw notOpened(headers, 'the connection is gone');
+    const id = this.#lastStream + (this.#lastStream === 0 ? 1 : 2);
+    this.#lastStream = id;
+    const asked = Promise.withResolvers<SpdyStream>();
+    this.#asked.set(id, asked);
+    const stream = new SpdyStream(this, id, headers);
+    this.#streams.set(id, stream);
+    this.#send(synStream(id, this.#headerBlocks.write(headers)));
+    return asked.promise;
   }
 
   /** Ends all streams, says goodbye and waits for the client to close; one that does not is cut off after 5 s. Repeating it waits for the same end. */
@@ -78,7 +97,7 @@ export class SpdyConnection {
   /** Of a stream: its next bytes, or none and the end. */
   writeData(stream: number, bytes: Buffer, fin: boolean, done: (error?: Error | null) => void): void {
     if (this.#over) return done(failure('cancelled', { act: 'write to client', why: 'the connection is gone' }));
-    this.#deps.onData();
+    this.#deps.onData?.();
     const most = Math.min(bytes.length, longestData);
     this.#transport.cork();
     for (let at = 0; at + most < bytes.length; at += most) {
@@ -109,7 +128,12 @@ export class SpdyConnection {
 
   /** Of a stream: so many bytes were taken. */
   credit(stream: number, bytes: number): void {
-    this.#send(windowUpdate(stream, bytes));
+    if (this.#creditsPeer) this.#send(windowUpdate(stream, bytes));
+  }
+
+  /** Only clients are credited: their servers keep to no windows, and what reaches one after it closed makes its kernel throw away the output still on its way. */
+  get #creditsPeer(): boolean {
+    return this.#deps.onStream !== undefined;
   }
 
   #sayGoodbye(): void {
@@ -141,22 +165,38 @@ export class SpdyConnection {
         this.#takeData(frame);
         return;
       case 'syn-stream':
-        this.#open(frame);
+        this.#openedByPeer(frame);
+        return;
+      case 'syn-reply':
+        this.#answered(frame.stream);
         return;
       case 'headers':
         if (frame.fin) this.#streams.get(frame.stream)?.push(null);
         return;
       case 'rst-stream':
+        this.#refused(frame.stream, 'the server refused it');
         this.#streams.get(frame.stream)?.reset();
         return;
       case 'ping':
-        if (frame.id % 2 === 1) this.#send(ping(frame.id)); // even ones answer ours
+        if (frame.id % 2 !== this.#pings % 2) this.#send(ping(frame.id)); // the others answer ours
         return;
       default: // a goodbye is followed by the end; windows and settings bind nobody here
     }
   }
 
-  #open({ stream: id, headers, fin }: { stream: number; headers: SpdyHeaders; fin: boolean }): void {
+  #answered(id: number): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) this.#asked.get(id)?.resolve(stream);
+    this.#asked.delete(id);
+  }
+
+  #refused(id: number, why: string): void {
+    this.#asked.get(id)?.reject(notOpened(this.#streams.get(id)?.headers, why));
+    this.#asked.delete(id);
+  }
+
+  #openedByPeer({ stream: id, headers, fin }: { stream: number; headers: SpdyHeaders; fin: boolean }): void {
+    if (this.#deps.onStream === undefined) return this.#send(rstStream(id, resetStatus.refusedStream));
     if (id % 2 === 0 || id <= this.#lastStream) {
       throw failure('invalid-argument', { act: 'open SPDY stream', object: String(id), why: `a client's are odd, and each above the one before it (${this.#lastStream})` });
     }
@@ -174,7 +214,7 @@ export class SpdyConnection {
 
   #takeData({ stream: id, bytes, fin }: { stream: number; bytes: Buffer; fin: boolean }): void {
     const stream = this.#streams.get(id);
-    this.#deps.onData();
+    this.#deps.onData?.();
     this.#creditConnection(bytes.length);
     if (stream === undefined || this.#finishing) {
       if (id > this.#lastStream) this.#send(rstStream(id, resetStatus.invalidStream)); // else what was under way when it ended
@@ -190,7 +230,7 @@ export class SpdyConnection {
   #creditConnection(bytes: number): void {
     this.#credit += bytes;
     if (this.#credit < creditStep) return;
-    this.#send(windowUpdate(0, this.#credit));
+    this.credit(0, this.#credit);
     this.#credit = 0;
   }
 
@@ -201,10 +241,19 @@ export class SpdyConnection {
   #close(error?: Error): void {
     if (this.#over) return;
     this.#over = true;
-    for (const stream of this.#streams.values()) stream.destroy();
+    for (const id of this.#asked.keys()) this.#refused(id, 'the connection is gone');
+    for (const stream of this.#streams.values()) {
+      // What a server sent before it closed is still to be read; of a client that is gone nothing is wanted.
+      if (this.#deps.onStream === undefined) stream.peerLeft();
+      else stream.destroy();
+    }
     this.#transport.destroy();
     this.#closed.resolve(this.#finishing ? undefined : error); // of an end that was agreed on no fault is news
   }
+}
+
+function notOpened(headers: SpdyHeaders | undefined, why: string) {
+  return failure('unavailable', { act: 'open stream', object: headers?.get('streamtype') ?? '', why });
 }
 
 /** One stream. Its writer's callback comes when the bytes have left; destroying it resets it. */
@@ -213,7 +262,7 @@ export class SpdyStream extends Duplex {
   readonly headers: SpdyHeaders;
   readonly #connection: SpdyConnection;
   #uncredited = 0;
-  /** The client sends no more. */
+  /** The peer sends no more. */
   #ended = false;
   #reset = false;
 
@@ -235,10 +284,15 @@ export class SpdyStream extends Duplex {
     return more || fin;
   }
 
-  /** The client took it back. */
+  /** The connection is gone: what came can still be read, then comes the end. */
+  peerLeft(): void {
+    this.push(null);
+  }
+
+  /** The peer took it back. */
   reset(): void {
     this.#ended = this.#reset = true;
-    this.destroy(failure('cancelled', { act: 'stream', why: 'the client reset it' }));
+    this.destroy(failure('cancelled', { act: 'stream', why: 'the other side reset it' }));
   }
 
   override push(chunk: Buffer | null): boolean {
