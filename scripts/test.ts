@@ -1,15 +1,16 @@
 /**
  * `npm test`: the gates, then every tier of tests that this machine can run, then a look whether anything was left behind.
  * `--only unit|root|node|vm` runs one tier without the gates. RUNTIME=crun|runc|runsc chooses the OCI runtime of the tiers that use one;
- * without it the node tier runs with every one that is installed. SKIP_VM=1 leaves out the virtual machine of the vm tier.
+ * without it the node tier runs with every one that is installed. SKIP_VM=1 leaves out the virtual machine of the vm tier;
+ * `--only vm --selinux` boots one with SELinux instead, for the tests that want it.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { beginOwnRun, type OwnRun } from '../test/support/own-run.ts';
-import { selection } from '../test/vm/selection.ts';
+import { selection, selinuxSelection } from '../test/vm/selection.ts';
 import { PackagesUnavailable } from '../test/vm/build-image.ts';
-import { runTestsInVm, whyNoVm } from '../test/vm/vm-tier.ts';
+import { runTestsInVm, whyNoVm, type VmTests } from '../test/vm/vm-tier.ts';
 import { gateLine, runGates } from './gates.ts';
 import { filesOf, runFiles, type Counts, type TierName } from './test-files.ts';
 
@@ -84,21 +85,22 @@ async function nodeTier(signal: AbortSignal): Promise<void> {
 }
 
 /** The tests that a machine with cgroup v2 and systemd answers otherwise, in a virtual one; emulated, it takes its time. */
-async function vmTier(signal: AbortSignal): Promise<void> {
-  print(`--- vm: ${selection.flatMap(({ files }) => files).length} files`);
+async function vmTier(signal: AbortSignal, tests: Pick<VmTests, 'passes' | 'securityModule'> = { passes: selection }): Promise<void> {
+  const skipped = tests.passes.flatMap(({ files }) => files).length;
+  print(`--- vm: ${skipped} files`);
   const secondsLeft = (began + deadlineMs - Date.now()) / 1000 - besideVmSeconds;
   const late = secondsLeft < tooFewVmSeconds ? 'the tests before took long; npm run vm does it' : undefined;
   const reason = (process.env.SKIP_VM ?? '') === '' ? whyNoVm() ?? late : 'SKIP_VM is set';
-  if (reason === undefined) return add(await runTestsInVm({ passes: selection, seconds: Math.min(vmSeconds, secondsLeft), signal, print }).catch(vmFailed));
+  if (reason === undefined) return add(await runTestsInVm({ ...tests, seconds: Math.min(vmSeconds, secondsLeft), signal, print }).catch((error: Error) => vmFailed(error, skipped)));
   print(`skipped: ${reason}`);
-  add({ passed: 0, failed: 0, skipped: selection.flatMap(({ files }) => files).length });
+  add({ passed: 0, failed: 0, skipped });
 }
 
 /** Also when it was interrupted, or when its image could not be built; only for want of packages is it no fault of ours. */
-function vmFailed(error: Error): Counts {
+function vmFailed(error: Error, skipped: number): Counts {
   if (error instanceof PackagesUnavailable) {
     print(`skipped: ${error.message}`);
-    return { passed: 0, failed: 0, skipped: selection.flatMap(({ files }) => files).length };
+    return { passed: 0, failed: 0, skipped };
   }
   print(`FAILED the virtual machine: ${error.message}`);
   return { passed: 0, failed: 1, skipped: 0 };
@@ -115,10 +117,16 @@ const tiers: Readonly<Record<string, (signal: AbortSignal) => Promise<void>>> = 
   unit: (signal) => tier('unit', signal),
   root: (signal) => tier('root', signal),
   node: nodeTier,
-  vm: vmTier,
+  vm: (signal) => vmTier(signal),
 };
 
-async function suite(only: string | undefined, signal: AbortSignal): Promise<void> {
+interface Wishes {
+  readonly only: string | undefined;
+  readonly selinux: boolean;
+}
+
+async function suite({ only, selinux }: Wishes, signal: AbortSignal): Promise<void> {
+  if (selinux) return vmTier(signal, { passes: selinuxSelection, securityModule: 'selinux' });
   if (only === undefined) await gates(signal);
   for (const [name, run] of Object.entries(tiers)) {
     if (!signal.aborted && (only === undefined || only === name)) await run(signal);
@@ -126,9 +134,10 @@ async function suite(only: string | undefined, signal: AbortSignal): Promise<voi
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: 'string' } } });
-  const { only } = values;
+  const { values } = parseArgs({ options: { only: { type: 'string' }, selinux: { type: 'boolean', default: false } } });
+  const { only, selinux } = values;
   if (only !== undefined && tiers[only] === undefined) throw new Error(`--only ${only}: there is ${Object.keys(tiers).join(', ')}`);
+  if (selinux && only !== 'vm') throw new Error('--selinux is for the vm tier: npm run vm -- --selinux');
 
   const own = await beginOwnRun();
   for (const mark of own.removed) print(`removed what the killed run ${mark} had left`);
@@ -145,7 +154,7 @@ async function main(): Promise<void> {
   setTimeout(() => interrupt(`not finished after ${deadlineMs / 60_000} minutes`), deadlineMs).unref();
 
   try {
-    await suite(only, interrupted.signal);
+    await suite({ only, selinux }, interrupted.signal);
     if (reason === undefined) await checkNothingIsLeft(own);
   } finally {
     await own.sweep();

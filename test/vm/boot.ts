@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { VmImage } from './build-image.ts';
+import { kernelParameters } from './recipe.ts';
 
 export const memoryMiB = 2048;
 /** An emulated machine is up after 10 s; beside much other work it takes minutes. */
@@ -81,7 +82,7 @@ function machine({ image, checkout }: VmCommand, control: string): string[] {
   return [
     '-machine', 'pc,usb=off', '-m', String(memoryMiB), '-smp', '2', '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-nic', 'none',
     '-kernel', image.kernel, '-initrd', image.initialRamDisk,
-    '-append', 'console=ttyS0 quiet loglevel=4 panic=-1 nokaslr mitigations=off no_timer_check random.trust_cpu=on audit=0 rcupdate.rcu_expedited=1',
+    '-append', `console=ttyS0 quiet loglevel=4 panic=-1 nokaslr mitigations=off no_timer_check random.trust_cpu=on audit=0 rcupdate.rcu_expedited=1 ${kernelParameters[image.securityModule]}`,
     '-drive', `file=${image.disk},format=raw,if=none,id=disk,snapshot=on,cache=unsafe`, '-device', 'virtio-blk-pci,drive=disk',
     ...share('control', control), ...share('checkout', checkout, ',readonly=on'),
     '-object', 'rng-random,id=random,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=random',

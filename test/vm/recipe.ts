@@ -1,6 +1,6 @@
 /**
  * What the virtual machine of the tests is made of: a small Debian of the same release as this machine's, with systemd as
- * process 1, cgroup v2 alone and AppArmor in the kernel, as most nodes have it.
+ * process 1, cgroup v2 alone and AppArmor in the kernel, as most nodes have it, or SELinux.
  */
 
 /** Debian packages; nothing that these only recommend comes along. */
@@ -9,6 +9,18 @@ export const packages: readonly string[] = [
   'crun', 'runc', 'conmon', 'containernetworking-plugins', 'iptables', 'iproute2', 'catatonit', 'apparmor', 'uidmap',
   'docker-registry', 'busybox-static', 'openssl', 'ca-certificates', 'libstdc++6', 'e2fsprogs', 'xfsprogs',
 ];
+
+/** What confines containers there: AppArmor as on most nodes, or SELinux, with an image of its own for the policy. */
+export type SecurityModule = 'apparmor' | 'selinux';
+
+/** Come along where that is SELinux. */
+export const selinuxPackages: readonly string[] = ['selinux-policy-default'];
+
+/**
+ * Nothing of the image's own is labelled, so all that the node runs is in the kernel's domain, which guest/containers.cil lets do as it likes: enforced are
+ * the containers alone.
+ */
+export const kernelParameters: Readonly<Record<SecurityModule, string>> = { apparmor: '', selinux: 'security=selinux enforcing=1' };
 
 /** What a test has no use for and what would fill a fifth of the disk. */
 export const leftOut: readonly string[] = ['/usr/share/man/*', '/usr/share/doc/*', '/usr/share/locale/*', '/usr/share/info/*'];

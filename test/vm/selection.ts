@@ -30,3 +30,9 @@ export const selection: readonly Pass[] = [
   { ...crun, files: ['test/node/stats.test.ts'], tests: 'memory and processes' },
   { runtime: 'crun', cgroupDriver: 'cgroupfs', files: ['test/node/pod-cgroups.test.ts'] },
 ];
+
+/** Not part of `npm test`: it takes an image and a boot of its own. `npm run vm -- --selinux` does it. */
+export const selinuxSelection: readonly Pass[] = [
+  { ...crun, files: ['test/node/selinux.test.ts'] },
+  { ...runc, files: ['test/node/selinux.test.ts'] },
+];

@@ -6,6 +6,7 @@ import type { Counts } from '../../scripts/test-files.ts';
 import { memoryMiB, runInVm } from './boot.ts';
 import { debianSources } from './build-image.ts';
 import { ensureImage } from './image-cache.ts';
+import type { SecurityModule } from './recipe.ts';
 import { cutShort, type Progress } from './progress.ts';
 import type { Pass } from './selection.ts';
 
@@ -30,6 +31,8 @@ export function whyNoVm(): string | undefined {
 
 export interface VmTests {
   readonly passes: readonly Pass[];
+  /** What is in the machine's kernel; `apparmor` without it. */
+  readonly securityModule?: SecurityModule | undefined;
   /** For the tests; what has not come to its end by then is skipped. */
   readonly seconds: number;
   readonly signal: AbortSignal;
@@ -40,8 +43,8 @@ export interface VmTests {
 const graceMs = 3 * 60_000;
 
 /** Runs them in one boot of the machine, prints their lines, and counts. A machine that fails once it has booted is a failed test; one that does not boot, or is too slow, skips them. */
-export async function runTestsInVm({ passes, seconds, signal, print }: VmTests): Promise<Counts> {
-  const image = await ensureImage({ signal, print });
+export async function runTestsInVm({ passes, securityModule, seconds, signal, print }: VmTests): Promise<Counts> {
+  const image = await ensureImage({ securityModule, signal, print });
   const words = ['node', 'test/vm/guest.ts', '/run/control/progress.json', JSON.stringify(passes), String(seconds)];
   const script = [
     `export PATH="$PWD/node_modules/.bin:$PATH" TEST_PATIENCE=${patience}`,
