@@ -11,9 +11,10 @@
  *   --abandoned N             default 10000
  */
 import { parseArgs } from 'node:util';
-import { beginOwnRun } from '../test/support/own-run.ts';
 import { startBenchImages } from './images.ts';
+import { inOwnRun } from './in-own-run.ts';
 import { startContainerd } from './peer-containerd.ts';
+import { progress } from './progress.ts';
 import { machineFacts, median } from './report.ts';
 import { abandon, bulkExec, bulkPortForward, firstByte, held, manyAtOnce, serve, settled, type Held, type Served } from './streams-driver.ts';
 import { startGantry } from './subject-gantry.ts';
@@ -36,11 +37,6 @@ const whole = (name: 'rounds' | 'bulk-rounds' | 'megabytes' | 'at-once' | 'aband
   return number;
 };
 const size = whole('megabytes') << 20;
-
-/** Progress goes to standard error: the table alone is the output. */
-function progress(text: string): void {
-  process.stderr.write(`${text}\n`);
-}
 
 /** Measures each in turns and keeps the medians, in the order of `all`; the first round warms up and does not count. */
 async function inTurns(all: readonly Served[], rounds: number, measure: (served: Served) => Promise<number>): Promise<number[]> {
@@ -115,18 +111,4 @@ async function bench(undo: AsyncDisposableStack): Promise<void> {
   ].join('\n'));
 }
 
-if (process.getuid?.() !== 0) throw new Error('the benchmark starts pods: run it as root');
-const own = await beginOwnRun();
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
-    progress('interrupted: cleaning up');
-    void own.sweep().finally(() => process.exit(130));
-  });
-}
-try {
-  await using undo = new AsyncDisposableStack();
-  await bench(undo);
-} finally {
-  for (const thing of await own.leftBehind()) progress(`left behind: ${thing}`);
-  await own.sweep();
-}
+await inOwnRun(bench);
