@@ -4,10 +4,11 @@ import type { Logger } from '../base/log.ts';
 import { makePrivateDir } from '../host/files.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
-import { hasHostNetwork, isGvisor, withoutNetSysctls } from '../part/oci/gvisor.ts';
-import { hybridWrapper, isCrun } from '../part/oci/hybrid-wrapper.ts';
+import { hasHostNetwork, withoutNetSysctls } from '../part/oci/gvisor.ts';
+import { hybridWrapper } from '../part/oci/hybrid-wrapper.ts';
 import { OciRuntime } from '../part/oci/oci-runtime.ts';
 import { RuntimeHandlers } from '../part/oci/runtime-handlers.ts';
+import { runtimeKind } from '../part/oci/runtime-kind.ts';
 import type { HandlerSettings } from './remembered-handlers.ts';
 
 /** The runtime handlers that the configuration names, and those that it named once, each with a state folder of its own. */
@@ -16,7 +17,8 @@ export async function buildHandlers(deps: { settings: Config['runtime']; retired
   const build = (handlers: HandlerSettings): Promise<OciRuntime[]> => Promise.all(Object.entries(handlers).map(async ([name, { path, flags, createTimeout }]) => {
     const stateRoot = join(deps.stateDir, 'oci', name);
     makePrivateDir(stateRoot);
-    const [crun, gvisor] = await Promise.all([isCrun(path), isGvisor(path)]);
+    const kind = await runtimeKind(path);
+    const [crun, gvisor] = [kind === 'crun', kind === 'runsc'];
     const wrapper = crun && needsHybridWrapper(cgroups.layout) ? hybridWrapper(join(cgroups.layout.unified!, 'cgroup.controllers')) : undefined;
     return new OciRuntime({
       name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', flags, createTimeoutMs: createTimeout,

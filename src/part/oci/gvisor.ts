@@ -1,12 +1,5 @@
 /** gVisor's runsc: the OCI runtime that runs all containers of a pod in one sandbox with a kernel of its own. */
 import { findProgram, systemPath } from '../../host/find-program.ts';
-import { run } from '../../host/spawn.ts';
-
-/** Whether a program is runsc, by what it says of itself; by its name when it says nothing (it may be installed later). Waits 10 s at most. */
-export async function isGvisor(path: string): Promise<boolean> {
-  const answer = await run(path, ['--version'], { deadlineMs: 10_000 }).catch(() => undefined);
-  return answer?.code === 0 ? answer.stdout.toString().startsWith('runsc ') : /(^|\/)runsc[^/]*$/.test(path);
-}
 
 /** Whether flags of runsc leave the pods' network to the node's kernel, instead of gVisor's own TCP/IP. The last one counts. */
 export function hasHostNetwork(flags: readonly string[]): boolean {

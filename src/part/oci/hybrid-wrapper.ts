@@ -7,7 +7,6 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { failure } from '../../base/errors.ts';
-import { run } from '../../host/spawn.ts';
 import { findProgram, systemPath } from '../../host/find-program.ts';
 
 /**
@@ -21,12 +20,6 @@ export function hybridWrapper(controllersFile: string): readonly string[] {
   // A shared hierarchy would carry the bind mount back to the host.
   const script = isShared(hierarchy) ? `mount --make-private "\${0%/*}" && ${mask}` : mask;
   return [findUnshare(), '--mount', '--propagation', 'unchanged', 'sh', '-c', script, controllersFile];
-}
-
-/** Whether a program is crun, by what it says of itself; by its name when it says nothing (it may be installed later). Waits 10 s at most. */
-export async function isCrun(path: string): Promise<boolean> {
-  const answer = await run(path, ['--version'], { deadlineMs: 10_000 }).catch(() => undefined);
-  return answer?.code === 0 ? answer.stdout.toString().startsWith('crun ') : /(^|\/)crun[^/]*$/.test(path);
 }
 
 /** True when mounts made on this mount point travel to other mount namespaces. */
