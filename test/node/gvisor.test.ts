@@ -7,6 +7,7 @@ import { LinuxContainerResources, NamespaceMode, PodSandboxState } from '../../s
 import { spdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
 import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
 import { message } from '../support/cri-messages.ts';
+import { assertAnswersLines, openForwarded } from '../support/sessions.ts';
 import { assertFails, eventually, startWorkload } from '../support/workload.ts';
 import { assertRemovalLeavesNothing } from '../support/workload-traces.ts';
 
@@ -64,14 +65,7 @@ async function testSandboxes(): Promise<void> {
 
   test('who attaches talks to the container itself', async () => {
     const { url } = await client.attach(session);
-    const ws = new WsClient(url, 'v5.channel.k8s.io');
-    await ws.opened;
-
-    await eventually(() => {
-      ws.send(0, 'a line\n');
-      assert.match(ws.of(1).toString(), /got a line\n/);
-    });
-    ws.socket.close();
+    await assertAnswersLines(url);
   });
 
   test('a container that was never started is removed, and its sandbox goes on', async () => {
@@ -134,14 +128,10 @@ async function testSandboxes(): Promise<void> {
   test('a port of the pod is reached, and one that nobody listens on is told', async () => {
     const { url } = await client.portForward({ podSandboxId: pod.id, port: [] });
     const spdy = await spdyClient(url, 'portforward.k8s.io');
-    const connection = async (port: number, request: number) => {
-      const headers = { port: String(port), requestid: String(request) };
-      return { error: await spdy.open({ streamtype: 'error', ...headers }, true), data: await spdy.open({ streamtype: 'data', ...headers }) };
-    };
 
-    const refused = await connection(8099, 1);
+    const refused = await openForwarded(spdy, 8099, 1);
     assert.match(await spdy.text(refused.error), /nobody listens on port 8099 of 10\./);
-    const served = await connection(8080, 2);
+    const served = await openForwarded(spdy, 8080, 2);
     spdy.send(served.data, 'GET / HTTP/1.0\r\n\r\n');
     assert.match(await spdy.text(served.data), /\r\n\r\nserved\n$/);
     await spdy.end();
