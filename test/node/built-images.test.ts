@@ -21,22 +21,22 @@ const containerfile = `
 FROM scratch
 COPY busybox setup /bin/
 RUN ["/bin/busybox", "sh", "/bin/setup"]
-RUN rm /work/gone && rm -rf /data && mkdir /data && echo of the image > /data/vol
+RUN rm /srv/job/gone && rm -rf /data && mkdir /data && echo of the image > /data/vol
 ENV WHO="the builder" EMPTY=
 USER app
-WORKDIR /work
+WORKDIR /srv/job
 VOLUME /data
 ENTRYPOINT ["/bin/sh", "-c"]
-CMD ["echo $WHO as $(id -u) in $PWD; cat hard; ls /work /data; cat /data/vol; grep -c ' /data ' /proc/mounts"]
+CMD ["echo $WHO as $(id -u) in $PWD; cat hard; ls /srv/job /data; cat /data/vol; grep -c ' /data ' /proc/mounts"]
 `;
 const setup = `
 busybox --install -s /bin
-mkdir -p /etc /work /data
-echo 'app:x:1000:1000::/work:/bin/sh' > /etc/passwd
-echo gone > /work/gone && chown -R 1000:1000 /work && ln /work/gone /work/hard
+mkdir -p /etc /srv/job /data
+echo 'app:x:1000:1000::/srv/job:/bin/sh' > /etc/passwd
+echo gone > /srv/job/gone && chown -R 1000:1000 /srv/job && ln /srv/job/gone /srv/job/hard
 echo lower > /data/lower
 `;
-const told = 'the builder as 1000 in /work\ngone\n/data:\nvol\n\n/work:\nhard\nof the image\n1';
+const told = 'the builder as 1000 in /srv/job\ngone\n/data:\nvol\n\n/srv/job:\nhard\nof the image\n1';
 
 const has = (program: string): boolean => `${process.env.PATH}:/usr/sbin:/sbin`.split(':').some((folder) => existsSync(path.join(folder, program)));
 const missing = ['buildah', 'podman'].filter((program) => !has(program));
