@@ -17,7 +17,7 @@ import type {
   FilesystemUsage, Image, ImageFilter, ImageSpec, LinuxContainerResources, AuthConfig, PodSandbox, PodSandboxConfig, PodSandboxFilter,
   PodSandboxStats, PodSandboxStatsFilter, PodSandboxStatus, RuntimeConfigResponse, RuntimeHandler, RuntimeFeatures, RuntimeStatus,
 } from '../gen/cri.ts';
-import type { ClearedLeak, DiskUsageResponse, Leak, ListLeaksResponse, Pull } from '../gen/admin.ts';
+import type { AdoptedImage, ClearedLeak, DiskUsageResponse, Leak, ListLeaksResponse, Pull } from '../gen/admin.ts';
 import type { Logger } from '../base/log.ts';
 import type { Stages } from '../base/stages.ts';
 import type { StreamEngine } from './stream-engine.ts';
@@ -110,6 +110,11 @@ export interface ImageEngine {
    * wholly or not at all, and takes its names over from images that have them. `bytes` is read once, to its end or the first failure.
    */
   load(bytes: AsyncIterable<Uint8Array>, options: LoadOptions, ctx: CallContext): Promise<LoadedImage[]>;
+  /**
+   * Takes over the images of another runtime on this node, where they lie; yields one answer for each. An image that cannot be had does not hold up the
+   * others; a store that cannot be read, and a full disk, end it all. What is here already is left as it is, so that it may be called again.
+   */
+  adopt(source: ImageSource, ctx: CallContext): AsyncIterable<AdoptedImage>;
   /** The images as one archive; an unknown one is not-found. An error midway makes what came before it worthless. */
   save(names: readonly string[], format: ArchiveFormat, ctx: CallContext): AsyncIterable<Uint8Array>;
   /** Gives the image `source` one more name with a tag, which another image may lose by it. */
@@ -126,6 +131,20 @@ export interface ImageEngine {
 /** docker-archive: `docker save`'s format; oci-archive: a tar of an OCI image layout. Layers are uncompressed in both. */
 export const archiveFormats = ['docker-archive', 'oci-archive'] as const;
 export type ArchiveFormat = (typeof archiveFormats)[number];
+
+/** The runtimes whose images can be adopted. */
+export const adoptableRuntimes = ['docker', 'containerd'] as const;
+
+/** Another runtime's images. */
+export interface ImageSource {
+  readonly from: (typeof adoptableRuntimes)[number];
+  /** Its data root. */
+  readonly root: string;
+  /** Of containerd. */
+  readonly namespace: string;
+  /** Looks, and changes nothing. */
+  readonly dryRun: boolean;
+}
 
 export interface LoadOptions {
   /** What the archive's only image is to be called, instead of what the archive calls it. */

@@ -33,6 +33,7 @@ const c_unshare = c.func('int unshare(int)');
 const c_setns = c.func('int setns(int, int)');
 const c_sethostname = c.func('int sethostname(const char*, size_t)');
 const c_chroot = c.func('int chroot(const char*)');
+const c_linkat = c.func('int linkat(int, const char*, int, const char*, int)');
 const c_mknod = c.func('int mknod(const char*, uint32_t, uint64_t)');
 const c_lsetxattr = c.func('int lsetxattr(const char*, const char*, const void*, size_t, int)');
 const c_lgetxattr = c.func('long lgetxattr(const char*, const char*, void*, size_t)');
@@ -175,6 +176,10 @@ export const libc = {
   },
   chroot(path: string): void {
     check(c_chroot(path), 'chroot', path);
+  },
+  /** linkat(2): one more name for `base` in the directory of a descriptor, for a symlink itself. */
+  linkat(directory: number, base: BytePath, path: BytePath): void {
+    check(c_linkat(directory, pathArgument(base), AT_FDCWD, pathArgument(path), 0), 'linkat', String(path));
   },
   mknod(path: BytePath, mode: number, dev: bigint): void {
     check(c_mknod(pathArgument(path), mode, dev), 'mknod', String(path));

@@ -3,6 +3,10 @@
 export interface MountEntry {
   /** Absolute, as it is: the octal escapes are resolved. */
   readonly mountPoint: string;
+  /** Which directory of its filesystem is seen there. */
+  readonly root: string;
+  /** Of the filesystem: `major:minor`. */
+  readonly device: string;
   /** As in `ext4`, `overlay`, `nsfs`. */
   readonly type: string;
   /** What is mounted here later appears in the mount's peers, and the other way round. */
@@ -20,6 +24,8 @@ export function parseMountTable(mountinfo: string): MountEntry[] {
     const propagation = words.slice(6, dash);
     return {
       mountPoint: unescapePath(words[4] ?? ''),
+      root: unescapePath(words[3] ?? ''),
+      device: words[2] ?? '',
       type: words[dash + 1] ?? '',
       shared: propagation.some((field) => field.startsWith('shared:')),
       slave: propagation.some((field) => field.startsWith('master:')),

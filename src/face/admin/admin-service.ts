@@ -1,6 +1,7 @@
 /** Gantry's own API (src/gen/admin.proto), one RPC a file. */
 import { AdminService } from '../../gen/admin.ts';
 import type { Service } from '../grpc/service.ts';
+import { adoptImages } from './admin/adopt-images.ts';
 import { clearLeaks } from './admin/clear-leaks.ts';
 import { diskUsage } from './admin/disk-usage.ts';
 import { listLeaks } from './admin/list-leaks.ts';
@@ -15,6 +16,7 @@ const rpcs: AdminRpcs = {
   watchPulls,
   diskUsage,
   loadImages,
+  adoptImages,
   saveImages,
   tagImage,
   untagImage,
@@ -25,7 +27,7 @@ const rpcs: AdminRpcs = {
 export function adminService({ engine }: AdminDeps): Service {
   return {
     definition: AdminService, rpcs,
-    changing: new Set(['LoadImages', 'TagImage', 'UntagImage', 'ClearLeaks']),
+    changing: new Set(['LoadImages', 'AdoptImages', 'TagImage', 'UntagImage', 'ClearLeaks']),
     endless: new Set(['WatchPulls']),
     subjectOf: ({ image }: { readonly image?: string }) => (image ? { image } : {}),
     callWith: (ctx) => ({ engine, ctx }),

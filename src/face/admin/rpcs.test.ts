@@ -8,9 +8,9 @@ import type { TestContext } from 'node:test';
 import { Client, credentials, status } from '@grpc/grpc-js';
 import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { LogFields, Logger } from '../../base/log.ts';
-import type { Engine, ImageEngine, NodeEngine } from '../../engine/engine.ts';
+import type { Engine, ImageEngine, ImageSource, NodeEngine } from '../../engine/engine.ts';
 import { AdminService, LayerPhase, MeasuredBy } from '../../gen/admin.ts';
-import type { ClearLeaksResponse, DiskUsageResponse, Leak, ListLeaksResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
+import type { AdoptedImage, AdoptImagesRequest, ClearLeaksResponse, DiskUsageResponse, Leak, ListLeaksResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
 import { serveGrpc } from '../grpc/server.ts';
 import type { GrpcServer } from '../grpc/server.ts';
 import { adminService } from './admin-service.ts';
@@ -19,6 +19,7 @@ interface Served {
   readonly server: GrpcServer;
   readonly lines: string[];
   watch(request: Partial<WatchPullsRequest>): ClientReadableStream<WatchPullsResponse>;
+  adopt(request: Partial<AdoptImagesRequest>): ClientReadableStream<AdoptedImage>;
   diskUsage(): Promise<DiskUsageResponse>;
   listLeaks(): Promise<ListLeaksResponse>;
   clearLeaks(leaks: Leak[]): Promise<ClearLeaksResponse>;
@@ -52,6 +53,10 @@ async function served(t: TestContext, images: Partial<ImageEngine>, node: Partia
     watch(request) {
       const { path: method, requestSerialize, responseDeserialize } = AdminService.watchPulls;
       return client.makeServerStreamRequest(method, requestSerialize, responseDeserialize, { image: '', intervalMs: 0, ...request });
+    },
+    adopt(request) {
+      const { path: method, requestSerialize, responseDeserialize } = AdminService.adoptImages;
+      return client.makeServerStreamRequest(method, requestSerialize, responseDeserialize, { from: 'docker', root: '', namespace: '', dryRun: false, ...request });
     },
     diskUsage: () => ask(AdminService.diskUsage, {}),
     listLeaks: () => ask(AdminService.listLeaks, {}),
@@ -111,6 +116,22 @@ test('an interval that is too short or too long is refused', async (t) => {
     const details = `watch pulls interval_ms: ${intervalMs} is neither 0 nor 100 to 60000`;
     await assert.rejects(watch({ intervalMs }).toArray(), { code: status.INVALID_ARGUMENT, details });
   }
+});
+
+test('images are adopted from where the runtimes usually keep them, or from where the caller says', async (t) => {
+  const asked: ImageSource[] = [];
+  const { adopt, lines } = await served(t, { async *adopt(source) { asked.push(source); } });
+
+  for (const request of [{}, { from: 'containerd' }, { from: 'containerd', root: '/mnt/c', namespace: 'moby', dryRun: true }]) await adopt(request).toArray();
+
+  assert.deepEqual(asked, [
+    { from: 'docker', root: '/var/lib/docker', namespace: 'k8s.io', dryRun: false },
+    { from: 'containerd', root: '/var/lib/containerd', namespace: 'k8s.io', dryRun: false },
+    { from: 'containerd', root: '/mnt/c', namespace: 'moby', dryRun: true },
+  ]);
+  assert.match(lines[0]!, /^info AdoptImages/);
+  await assert.rejects(adopt({ from: 'podman' }).toArray(), { code: status.INVALID_ARGUMENT, details: 'adopt images from: "podman" is none of docker, containerd' });
+  await assert.rejects(adopt({ root: 'data' }).toArray(), { code: status.INVALID_ARGUMENT, details: 'adopt images root: "data" is not an absolute path' });
 });
 
 test('disk usage is what the engine says', async (t) => {

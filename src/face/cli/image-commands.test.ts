@@ -10,8 +10,8 @@ import type { TestContext } from 'node:test';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerReadableStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
 import { fileOf, tarStream, type TarFile } from '../../base/tar-stream.ts';
-import { AdminService } from '../../gen/admin.ts';
-import type { LoadImagesRequest, SaveImagesRequest, SaveImagesResponse, TagImageRequest, UntagImageRequest, UntagImageResponse } from '../../gen/admin.ts';
+import { AdminService, AdoptionOutcome } from '../../gen/admin.ts';
+import type { AdoptedImage, AdoptImagesRequest, LoadImagesRequest, SaveImagesRequest, SaveImagesResponse, TagImageRequest, UntagImageRequest, UntagImageResponse } from '../../gen/admin.ts';
 import { runCliCommand } from './commands.ts';
 import { runCommand } from './runtime.fake.ts';
 
@@ -50,6 +50,17 @@ async function startDaemon(t: TestContext): Promise<Daemon> {
       if (daemon.failsWith === undefined) call.end();
       else call.emit('error', { code: status.FAILED_PRECONDITION, details: daemon.failsWith });
     },
+    adoptImages(call: ServerWritableStream<AdoptImagesRequest, AdoptedImage>) {
+      const { from, root, namespace, dryRun } = call.request;
+      daemon.calls.push(`adopt ${from} ${root} ${namespace} ${dryRun}`);
+      const image = { id: 'sha256:one', names: ['web@sha256:1', 'web:1'], outcome: AdoptionOutcome.ADOPTION_DONE, why: '', layers: 3, newLayers: 2, bytes: 5000n, linkedBytes: 4000n, total: 5 };
+      const nothing = { newLayers: 0, bytes: 0n, linkedBytes: 0n };
+      call.write(dryRun ? { ...image, outcome: AdoptionOutcome.ADOPTION_PLANNED } : image);
+      call.write({ ...image, ...nothing, outcome: AdoptionOutcome.ADOPTION_HERE_ALREADY });
+      call.write({ ...image, ...nothing, names: [], outcome: AdoptionOutcome.ADOPTION_SKIPPED, why: 'it has no name' });
+      if (root !== '') call.write({ ...image, ...nothing, outcome: AdoptionOutcome.ADOPTION_REFUSED, why: 'it is damaged' });
+      call.end();
+    },
     tagImage({ request }: ServerUnaryCall<TagImageRequest, unknown>, respond: sendUnaryData<unknown>) {
       daemon.calls.push(`tag ${request.image} ${request.target}`);
       respond(null, {});
@@ -71,7 +82,7 @@ test('the group and its commands explain themselves', async () => {
   const group = await runCommand('/nowhere', ['image', '--help']);
   const names = [...group.out.matchAll(/^ {2}image (\w+) /gm)].map(([, name]) => name!);
 
-  assert.deepEqual(names, ['ls', 'inspect', 'load', 'import', 'save', 'export', 'tag', 'rm']);
+  assert.deepEqual(names, ['ls', 'inspect', 'load', 'import', 'save', 'export', 'adopt', 'tag', 'rm']);
   for (const name of names) {
     const { code, out } = await runCommand('/nowhere', ['image', name, '--help']);
     assert.equal(code, 0);
@@ -86,7 +97,7 @@ test('a wrong command line is told before the daemon is asked', async () => {
     return err;
   };
 
-  assert.equal(await wrong(), 'gantry image: one of ls, inspect, load, import, save, export, tag, rm is missing, see gantry image --help\n');
+  assert.equal(await wrong(), 'gantry image: one of ls, inspect, load, import, save, export, adopt, tag, rm is missing, see gantry image --help\n');
   assert.equal(await wrong('lod'), 'gantry image: unknown command lod: did you mean load?, see gantry image --help\n');
   assert.match(await wrong('save'), /^gantry image save: IMAGE is missing/);
   assert.match(await wrong('save', '--format', 'zip', 'web:1'), /--format is one of docker-archive, oci-archive, oci-dir, not "zip"/);
@@ -124,6 +135,28 @@ test('archives are loaded from files, stdin and layout directories', async (t) =
   assert.match((await runCommand(socket, ['image', 'load', path.join(folder, 'absent')])).err, /ENOENT/);
   assert.match((await runCommand(socket, ['image', 'load', folder])).err, /is no OCI image layout: it has no blobs\/sha256|this directory is no OCI image layout/);
   assert.equal((await runCommand(socket, ['image', 'load'])).err, 'gantry image load: load image from stdin: it is no image archive\n');
+});
+
+test('adopted images are told one by one, then in sum, and one that was refused fails the command', async (t) => {
+  const { socket, calls } = await startDaemon(t);
+
+  assert.deepEqual(await runCommand(socket, ['image', 'adopt']), {
+    code: 0, err: '',
+    out: [
+      'adopted       web:1  2 of 3 layers new, 5 kB, 4 kB of it shared',
+      'here already  web:1',
+      'skipped       sha256:one  it has no name',
+      '1 adopted (5 kB, 4 kB of it shared), 1 here already, 1 skipped, 0 refused',
+      '',
+    ].join('\n'),
+  });
+  const refused = await runCommand(socket, ['image', 'adopt', '--from', 'containerd', '--root', '/mnt/c', '--namespace', 'moby', '--dry-run']);
+  assert.equal(refused.code, 1);
+  assert.match(refused.out, /^would adopt   web:1  2 of 3 layers new\n[^]*\nrefused       web:1  it is damaged\n1 would be adopted, 1 here already, 1 skipped, 1 refused\n$/);
+  const json = await runCommand(socket, ['image', 'adopt', '-o', 'json']);
+  assert.deepEqual((JSON.parse(json.out) as { images: { outcome: string; bytes: string }[] }).images.map(({ outcome, bytes }) => [outcome, bytes])[0], ['ADOPTION_DONE', '5000']);
+  assert.deepEqual(calls, ['adopt docker   false', 'adopt containerd /mnt/c moby true', 'adopt docker   false']);
+  assert.match((await runCommand(socket, ['image', 'adopt', '--from', 'podman'])).err, /--from is one of docker, containerd, not "podman"/);
 });
 
 test('an archive is saved to stdout, to a file, and as a layout directory', async (t) => {

@@ -2,7 +2,7 @@
  * Messages of the CRI and of our own API as the protobuf JSON mapping has them: camelCase names, 64-bit integers as decimal strings, enums by
  * name, bytes in base64. Unlike the mapping's default, zero values are printed too, so that a script finds every field.
  */
-import { LayerPhase } from '../../gen/admin.ts';
+import { AdoptionOutcome, LayerPhase, MeasuredBy } from '../../gen/admin.ts';
 import {
   ContainerState, MountPropagation, NamespaceMode, PodSandboxState, SecurityProfile_ProfileType, Signal, SupplementalGroupsPolicy,
 } from '../../gen/cri.ts';
@@ -20,6 +20,8 @@ const enums: Readonly<Record<string, Names>> = {
   supplementalGroupsPolicy: SupplementalGroupsPolicy,
   profileType: SecurityProfile_ProfileType,
   phase: LayerPhase,
+  measuredBy: MeasuredBy,
+  outcome: AdoptionOutcome,
 };
 
 /** A pod message (PodSandbox, PodSandboxStatus). */

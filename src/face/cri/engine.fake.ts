@@ -67,6 +67,7 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
       status: async ({ image }, verbose) => (image === 'absent' ? undefined : { image: only(Image, { id: image }), info: verbose ? info : {} }),
       remove: async () => {},
       load: async () => [],
+      async *adopt() {},
       async *save() {},
       tag: async () => {},
       untag: async (id) => ({ id, removed: true, names: [] }),

@@ -3,11 +3,12 @@ import { test } from 'node:test';
 import { MountPropagation } from '../../gen/cri.ts';
 import { checkPropagation } from './check-propagation.ts';
 
+const disk = { root: '/', device: '8:1', type: 'ext4' };
 const table = [
-  { mountPoint: '/', type: 'ext4', shared: false, slave: false },
-  { mountPoint: '/shared', type: 'ext4', shared: true, slave: false },
-  { mountPoint: '/slave', type: 'ext4', shared: false, slave: true },
-  { mountPoint: '/both', type: 'ext4', shared: true, slave: true },
+  { ...disk, mountPoint: '/', shared: false, slave: false },
+  { ...disk, mountPoint: '/shared', shared: true, slave: false },
+  { ...disk, mountPoint: '/slave', shared: false, slave: true },
+  { ...disk, mountPoint: '/both', shared: true, slave: true },
 ];
 const { PROPAGATION_PRIVATE: none, PROPAGATION_HOST_TO_CONTAINER: hostToContainer, PROPAGATION_BIDIRECTIONAL: bidirectional } = MountPropagation;
 const checking = (source: string, propagation: MountPropagation) => () => checkPropagation(table, { field: 'config.mounts[3]', source, propagation });

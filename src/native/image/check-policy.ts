@@ -74,6 +74,13 @@ export async function checkArchivePolicy(files: TrustFiles | undefined, images: 
   }
 }
 
+/** Resolves when the policy accepts what another runtime of this node keeps: `docker-daemon` is its word for that. Errors: as checkArchivePolicy. */
+export async function checkForeignPolicy(files: TrustFiles | undefined, name: string): Promise<void> {
+  const policy = files === undefined ? undefined : await readPolicy(files.policy, readName);
+  if (policy === undefined) return;
+  for (const scope of chooseArchiveScopes(policy, ['docker-daemon'])) checkWithoutSignatures(policy, scope, name);
+}
+
 /** The name that scopes and signatures are about: a digest says more than the tag beside it. */
 export function trustedName(reference: ImageReference): ImageName {
   return { name: nameOf(reference), tag: reference.digest === undefined ? reference.tag : undefined, digest: reference.digest };

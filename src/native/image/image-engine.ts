@@ -19,6 +19,7 @@ import type { RegistryFiles } from '../../part/registry/pull-plan.ts';
 import type { Arrear, Debts } from '../../part/store/debts.ts';
 import type { Store } from '../../part/store/store.ts';
 import type { TrustFiles } from './check-policy.ts';
+import { adoptImages } from './adopt-images.ts';
 import { diskUsage } from './disk-usage.ts';
 import { fsInfo } from './fs-info.ts';
 import { Holds } from './holds.ts';
@@ -109,6 +110,7 @@ export function createImageEngine(options: ImageEngineOptions): NativeImageEngin
     },
     remove: async (image) => await removeImage(deps, image.image),
     load: async (bytes, loadOptions, ctx) => await loadImages(deps, bytes, loadOptions, ctx),
+    adopt: (source, ctx) => adoptImages(deps, source, ctx),
     save: (names, format, ctx) => saveImages(deps, names, format, ctx),
     tag: async (source, target) => tagImage(deps, source, target),
     untag: async (name) => await untagImage(deps, name),

@@ -8,11 +8,10 @@ import { spoolArchive } from './archive-spool.ts';
 import type { ArchiveSpool } from './archive-spool.ts';
 import { checkArchivePolicy } from './check-policy.ts';
 import type { ImageDeps } from './image-deps.ts';
-import { inLanes } from './in-lanes.ts';
 import { readArchive } from './read-archive.ts';
 import type { ArchivedImage, ArchivedLayer } from './read-archive.ts';
-import { recordNamedImage } from './record-image.ts';
-import { removeUnneeded } from './remove-image.ts';
+import { storeImage } from './store-image.ts';
+import type { StorableImage } from './store-image.ts';
 
 /**
  * Loads every image of the archive, one after the other, each wholly or not at all; the documents, the signature policy and the digests of
@@ -28,7 +27,7 @@ export async function loadImages(deps: ImageDeps, bytes: AsyncIterable<Uint8Arra
       const images = await ctx.stages.run('read', () => readArchive(spool, { platform: deps.platform, name }));
       await ctx.stages.run('policy', () => checkArchivePolicy(deps.trustFiles, images));
       const blobs = await ctx.stages.run('verify', () => verifyLayers(deps, { spool, images, signal: ctx.signal }));
-      for (const image of images) loaded.push(await ctx.stages.run('store', () => storeImage(deps, { spool, image, blobs }, ctx)));
+      for (const image of images) loaded.push(await ctx.stages.run('store', () => storeImage(deps, storable({ spool, image, blobs }), ctx.signal)));
     } finally {
       await spool.close();
     }
@@ -54,23 +53,16 @@ async function verifyLayers(deps: ImageDeps, { spool, images, signal }: { spool:
   return blobs;
 }
 
-async function storeImage(deps: ImageDeps, { spool, image, blobs }: { spool: ArchiveSpool; image: ArchivedImage; blobs: Blobs }, ctx: CallContext): Promise<LoadedImage> {
-  const { config, documents, repoTags, repoDigests } = image;
-  const missing = image.layers.filter((layer) => deps.layers.get(layer.diffId) === undefined);
-  const release = deps.holds.hold([...config.document.diffIds, ...documents.map(({ digest }) => digest)]);
-  try {
-    await inLanes(missing, { lanes: deps.layersAtOnce, signal: ctx.signal }, async ({ diffId, file }, signal) => {
-      const blob = blobs.get(file) ?? (await spool.digestOf(file, signal)); // it was here a moment ago, and has been removed since
-      await deps.layers.add({ expected: { blob, size: file.size, diffId }, open: () => spool.read(file), signal });
-    });
-    const spec = { image: repoTags[0] ?? config.digest, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' };
-    await recordNamedImage(deps, { repoTags, repoDigests, pulledAs: undefined, spec, documents, config });
-    return { id: config.digest, names: repoTags };
-  } catch (error) {
-    release();
-    await removeUnneeded(deps, missing.map(({ diffId }) => diffId));
-    throw during(error, { act: 'store image', object: repoTags[0] ?? config.digest });
-  } finally {
-    release();
-  }
+/** How to have the image's layers out of the spool. */
+function storable({ spool, image, blobs }: { spool: ArchiveSpool; image: ArchivedImage; blobs: Blobs }): StorableImage {
+  return {
+    ...image,
+    layers: image.layers.map(({ diffId, file }) => ({
+      diffId,
+      source: async (signal) => {
+        const blob = blobs.get(file) ?? (await spool.digestOf(file, signal)); // it was here a moment ago, and has been removed since
+        return { expected: { blob, size: file.size, diffId }, open: () => spool.read(file) };
+      },
+    })),
+  };
 }

@@ -4,13 +4,15 @@
  * announced in the ledger, filled under `<root>/staging`, checked, renamed, synced, and only then recorded; what has no record is
  * removed at the next start. Of the same name is the outline of the layer's tar, `<root>/outlines/<short name>`: it comes and goes with the layer.
  */
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { openOneMount } from '../../host/one-mount.ts';
+import type { OneMount } from '../../host/one-mount.ts';
 import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import { PartialBlobs } from './partial-blobs.ts';
 import type { PartialBlob } from './partial-blobs.ts';
@@ -32,6 +34,8 @@ export interface LayerRecord {
   readonly blobSize: number;
   /** Of its tar; undefined for a layer of a Gantry that kept no outlines. */
   readonly tarBytes?: number;
+  /** Of `bytes`: in files that another runtime's store has as well; undefined for a layer that was not taken over from one. */
+  readonly linkedBytes?: number;
 }
 
 /** A stored layer as the tar that it was unpacked from. */
@@ -66,6 +70,8 @@ export interface LayerRequest {
   readonly resumes?: boolean;
   /** Called when the layer is unpacked; it is synced when what this returns has settled, so that layers can share a sync. */
   readonly unpacked?: () => Promise<void>;
+  /** A directory that holds the same layer unpacked: its files are taken over where they are alike, by hard links (layer-twin.ts). */
+  readonly twin?: string;
 }
 
 /** How one try to unpack ended. `refused`: by what was in the bytes, not by how they came. */
@@ -217,7 +223,7 @@ export class LayerStore {
   }
 
   /** Unpacks into staging; the outline is counted in what the layer takes. */
-  async #unpack(name: string, { expected, open, signal }: LayerRequest, partial: PartialBlob | undefined): Promise<Attempt> {
+  async #unpack(name: string, { expected, open, signal, twin }: LayerRequest, partial: PartialBlob | undefined): Promise<Attempt> {
     const from = partial?.length ?? 0;
     let broke: unknown;
     const download = async function* (workSignal: AbortSignal): AsyncGenerator<Uint8Array> {
@@ -231,19 +237,26 @@ export class LayerStore {
     };
     const directory = join(this.#staging, name);
     let outline: number | undefined;
+    let twinDirectory: number | undefined;
+    let oneMount: OneMount | undefined;
     try {
       await removeLargeTree(directory); // of the attempt before
       mkdirSync(directory, { mode: 0o700 });
       outline = openSync(join(this.#outlines, name), 'w', 0o600);
+      if (twin !== undefined) {
+        oneMount = await openOneMount(directory, twin);
+        twinDirectory = openSync(oneMount?.second ?? twin, constants.O_RDONLY | constants.O_DIRECTORY);
+      }
       const recording = partial === undefined ? {} : { recording: { fd: partial.fd, from } };
-      const usage = await this.#pool.unpack({ directory, outline, expected, limits: this.#limits, open: download, signal, ...recording });
+      const usage = await this.#pool.unpack({ directory: oneMount?.first ?? directory, outline, expected, limits: this.#limits, open: download, signal, ...recording, ...(twinDirectory === undefined ? {} : { twin: twinDirectory }) });
       const { size, blksize } = fstatSync(outline);
       return { usage: { ...usage, bytes: usage.bytes + Math.ceil(size / blksize) * blksize, inodes: usage.inodes + 1 } };
     } catch (error) {
       const isOurs = isKind(error, 'internal') || isKind(error, 'cancelled');
       return { error, refused: error !== broke && !signal.aborted && !isOurs };
     } finally {
-      if (outline !== undefined) closeSync(outline);
+      oneMount?.close();
+      for (const descriptor of [outline, twinDirectory]) if (descriptor !== undefined) closeSync(descriptor);
     }
   }
 

@@ -1,6 +1,6 @@
 /** A layer's tar again, from its outline (tar-outline.ts has the format) and its unpacked directory. */
 import { createHash } from 'node:crypto';
-import { closeSync, fstatSync, read } from 'node:fs';
+import { closeSync, fstatSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
@@ -9,6 +9,7 @@ import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import type { GantryError } from '../../base/errors.ts';
 import type { Digest } from '../../base/digest.ts';
 import { openFileBeneath } from '../../host/beneath.ts';
+import { readExtents } from '../../host/read-extents.ts';
 import { quoteName } from './tar-header.ts';
 import { contentFlag, outlineFrameBytes, sparseContentFlag } from './tar-outline.ts';
 import type { SparseMap } from './tar-sparse.ts';
@@ -21,9 +22,7 @@ export interface StoredTar {
   readonly diffId: Digest;
 }
 
-const readSome = promisify(read);
 const unzstd = promisify(zstdDecompress) as (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
-const pieceBytes = 256 * 1024;
 
 /**
  * Yields the tar in pieces and checks it on the way. A layer that no longer gives it back is failed-precondition: what its directory
@@ -131,15 +130,12 @@ async function* contentOf(stored: StoredTar, name: Buffer, { size, extents }: Sp
   if (descriptor === undefined) throw cannotRebuild(stored, `the file ${shown} is not there`);
   try {
     if (fstatSync(descriptor).size !== size) throw cannotRebuild(stored, `the file ${shown} has not the size that it had there`);
-    for (const { offset, length } of extents) {
-      for (let at = offset; at < offset + length;) {
-        const wanted = Math.min(pieceBytes, offset + length - at);
-        const { bytesRead, buffer } = await readSome(descriptor, Buffer.allocUnsafe(wanted), 0, wanted, at);
-        if (bytesRead === 0) throw cannotRebuild(stored, `the file ${shown} is cut short`);
-        at += bytesRead;
-        yield buffer.subarray(0, bytesRead);
-      }
+    let left = extents.reduce((sum, { length }) => sum + length, 0);
+    for await (const piece of readExtents(descriptor, extents)) {
+      left -= piece.length;
+      yield piece;
     }
+    if (left > 0) throw cannotRebuild(stored, `the file ${shown} is cut short`);
   } finally {
     closeSync(descriptor);
   }

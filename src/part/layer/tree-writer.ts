@@ -12,6 +12,7 @@ import type { ErrorKind } from '../../base/errors.ts';
 import { libc } from '../../host/libc.ts';
 import { deviceNumber, makeWhiteout, seconds, setExactTime, setOpaque, setTime, setXattrs } from './entry-attributes.ts';
 import { baseOf, bytesOf, normalName, parentOf, pathOf, textPathOf } from './entry-path.ts';
+import type { LayerTwin } from './layer-twin.ts';
 import { parseWhiteout } from './overlay-whiteouts.ts';
 import { SparseFiles } from './sparse-file.ts';
 import type { SparseFile } from './sparse-file.ts';
@@ -27,6 +28,8 @@ const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, S_IFCHR, S_IFBLK, S_IFIFO } = con
 export interface TreeUsage {
   readonly bytes: number;
   readonly inodes: number;
+  /** Of `bytes`: in files that the twin has as well, the same ones. Undefined without a twin. */
+  readonly linkedBytes?: number;
 }
 
 interface DirectoryAttributes {
@@ -40,11 +43,15 @@ export class TreeWriter implements TarSink {
   readonly #umask = process.umask();
   #bytes = this.#blockSize;
   #inodes = 1;
+  #linkedBytes = 0;
   #entries = 0;
   #current: TarEntry | undefined;
   #currentName = '';
   #descriptor = -1;
   #sparse: SparseFile | undefined;
+  /** The content is there already; what the tar has of it is skipped. */
+  #isFilled = false;
+  readonly #twin: LayerTwin | undefined;
   readonly #sparseFiles: SparseFiles;
   /** Directories known to exist, so that their files need not ask again. */
   readonly #known = new Set(['']);
@@ -53,8 +60,10 @@ export class TreeWriter implements TarSink {
   /** Whiteouts made so far: a later entry of the same name replaces one. */
   readonly #whiteouts = new Set<string>();
 
-  constructor(limits: UnpackLimits) {
+  /** `twin`: the same layer elsewhere, whose files are taken over. */
+  constructor(limits: UnpackLimits, twin?: LayerTwin) {
     this.#limits = limits;
+    this.#twin = twin;
     this.#sparseFiles = new SparseFiles(limits, this.#blockSize);
   }
 
@@ -77,7 +86,7 @@ export class TreeWriter implements TarSink {
   }
 
   data(bytes: Buffer): void {
-    if (this.#descriptor < 0) return; // the content of a whiteout
+    if (this.#descriptor < 0 || this.#isFilled) return; // the content of a whiteout, or of a twin's file
     this.#attempt(() => {
       if (this.#sparse !== undefined) return this.#sparse.write(bytes);
       for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written, bytes.length - written);
@@ -100,7 +109,7 @@ export class TreeWriter implements TarSink {
       utimesSync(path, seconds(mtime), seconds(mtime));
       setExactTime(name, mtime);
     }
-    return { bytes: this.#bytes, inodes: this.#inodes };
+    return { bytes: this.#bytes, inodes: this.#inodes, ...(this.#twin === undefined ? {} : { linkedBytes: this.#linkedBytes }) };
   }
 
   #make(name: string, entry: TarEntry): void {
@@ -113,9 +122,11 @@ export class TreeWriter implements TarSink {
     this.#makeParents(name);
     switch (entry.type) {
       case 'file':
+        if (this.#linkToTwin(name, entry)) break;
         this.#descriptor = this.#replacing(name, () => openSync(pathOf(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777));
         if (entry.sparse === undefined) this.#count(Math.ceil(entry.size / this.#blockSize) * this.#blockSize);
         else this.#count((this.#sparse = this.#sparseFiles.open(this.#descriptor, entry.sparse)).allocated);
+        this.#isFilled = this.#twin?.copy(name, entry, this.#descriptor) === true;
         break;
       case 'directory':
         this.#makeDirectory(name, entry);
@@ -131,10 +142,19 @@ export class TreeWriter implements TarSink {
     }
   }
 
+  #linkToTwin(name: string, entry: TarEntry): boolean {
+    if (this.#twin === undefined || !this.#replacing(name, () => this.#twin!.link(name, entry))) return false;
+    const bytes = Math.ceil(entry.size / this.#blockSize) * this.#blockSize;
+    this.#linkedBytes += bytes;
+    this.#count(bytes);
+    return true;
+  }
+
   #finishFile(name: string, entry: TarEntry): void {
     const fd = this.#descriptor;
     this.#descriptor = -1;
     this.#sparse = undefined;
+    this.#isFilled = false;
     try {
       // The order matters: writing and chown clear setuid bits and file capabilities.
       if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);

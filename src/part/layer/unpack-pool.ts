@@ -25,6 +25,8 @@ export interface UnpackRequest {
   readonly limits: UnpackLimits;
   /** The download is kept here as well; when that fails the file is emptied and the unpacking goes on. */
   readonly recording?: BlobRecording;
+  /** A descriptor of a directory that holds the same layer unpacked: its files are taken over (layer-twin.ts). */
+  readonly twin?: number;
   /** Starts the download; called when a worker is free. */
   readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly signal: AbortSignal;
@@ -172,7 +174,7 @@ class UnpackWorker {
     const signal = AbortSignal.any([request.signal, stop.signal]);
     signal.addEventListener('abort', () => this.#wakePump?.(), { once: true });
     this.#free = Array.from({ length: chunksAhead }, () => new ArrayBuffer(chunkBytes));
-    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits, ...(request.recording === undefined ? {} : { recording: request.recording }) });
+    const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits, ...(request.recording === undefined ? {} : { recording: request.recording }), ...(request.twin === undefined ? {} : { twin: request.twin }) });
     try {
       // Whichever fails first is the cause: the download, or the worker that found the bytes wanting.
       const [message] = await Promise.all([done, this.#pump(request.open(signal), signal)]);

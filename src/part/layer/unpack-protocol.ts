@@ -24,11 +24,13 @@ export interface UnpackResult {
   readonly inodes: number;
   /** Of the tar, inflated. */
   readonly tarBytes: number;
+  /** Of `bytes`: in files that are hard links to a twin's. Undefined without a twin. */
+  readonly linkedBytes?: number;
 }
 
 export type ToWorker =
-  /** `directory` is relative to the process's working directory: see unpack-worker.ts. `outline` is a descriptor: threads share them. */
-  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits; readonly recording?: BlobRecording }
+  /** `directory` is relative to the process's working directory: see unpack-worker.ts. `outline` and `twin`, the directory of a LayerTwin, are descriptors: threads share them. */
+  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits; readonly recording?: BlobRecording; readonly twin?: number }
   /** The next bytes of the blob. The buffer is given away, and comes back as `buffer`. */
   | { readonly type: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly type: 'end' }

@@ -10,6 +10,7 @@ import { failure, GantryError, kindOf, messageOf } from '../../base/errors.ts';
 import { CLONE_FS, libc } from '../../host/libc.ts';
 import { BlobRecorder } from './blob-recorder.ts';
 import { inflate } from './inflate.ts';
+import { LayerTwin } from './layer-twin.ts';
 import { TarOutliner } from './tar-outline.ts';
 import { TarReader } from './tar-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
@@ -48,7 +49,8 @@ async function unpack(job: Begin): Promise<UnpackResult> {
   // A relative path on purpose. The working directory of this thread stays outside of every root that it takes on, so the way to
   // the next staging directory starts there; an absolute one would start inside the layer before.
   libc.chroot(job.directory);
-  const tree = new TreeWriter(job.limits);
+  const twin = job.twin === undefined ? undefined : new LayerTwin(job.twin);
+  const tree = new TreeWriter(job.limits, twin);
   const outliner = new TarOutliner(tree, job.outline);
   const tar = new TarReader(outliner);
   const blob = new Measured('sha256');
@@ -65,6 +67,7 @@ async function unpack(job: Begin): Promise<UnpackResult> {
   tar.finish();
   verifyContent(job.expected, content);
   outliner.finish();
+  twin?.close();
   return { ...tree.finish(), tarBytes: content.length };
 }
 

@@ -89,8 +89,8 @@ export function chooseScope(policy: Policy, image: ImageName): ChosenScope {
   return everythingElse(policy);
 }
 
-/** Of an archive, as what it may be taken for: `docker-archive`, `oci-archive`, `oci`. */
-export type ArchiveTransport = 'docker-archive' | 'oci-archive' | 'oci';
+/** What an archive may be taken for; `docker-daemon` is another runtime's store on this node. */
+export type ArchiveTransport = 'docker-archive' | 'oci-archive' | 'oci' | 'docker-daemon';
 
 /**
  * What an archive must fulfil that comes as a stream: the default of each transport that it may belong to and that the policy names, all of them, else the
