@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   part: ['host', 'base', 'gen'],
   engine: ['base', 'gen'],
   docker: ['engine', 'host', 'base', 'gen'],
+  migrate: ['host', 'base', 'gen'],
   'native/image': ['part', 'engine', 'host', 'base', 'gen'],
   'native/container': ['native/image', 'part', 'engine', 'host', 'base', 'gen'],
   'native/pod': ['native/container', 'native/image', 'part', 'engine', 'host', 'base', 'gen'],
@@ -31,7 +32,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'face/streaming': ['face/spdy', 'engine', 'base', 'gen'],
   'face/cri': ['face/grpc', 'face/streaming', 'engine', 'base', 'gen'],
   'face/admin': ['face/grpc', 'engine', 'base', 'gen'],
-  'face/cli': ['face/spdy', 'engine', 'base', 'gen'],
+  'face/cli': ['face/spdy', 'migrate', 'engine', 'base', 'gen'],
   'face/console': ['engine', 'base', 'gen'],
 };
 

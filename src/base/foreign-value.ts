@@ -17,6 +17,11 @@ export class ForeignValue {
     return this.#value === undefined || this.#value === null;
   }
 
+  /** As it was read. */
+  get raw(): unknown {
+    return this.#value;
+  }
+
   get isList(): boolean {
     return Array.isArray(this.#value);
   }

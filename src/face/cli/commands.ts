@@ -14,6 +14,7 @@ import { info } from './command/info.ts';
 import { inspect } from './command/inspect.ts';
 import { leaks } from './command/leaks.ts';
 import { logs } from './command/logs.ts';
+import { migrate } from './command/migrate/migrate.ts';
 import { play } from './command/play.ts';
 import { pods } from './command/pods.ts';
 import { portForward } from './command/port-forward.ts';
@@ -25,7 +26,7 @@ import { stop } from './command/stop.ts';
 import { version } from './command/version.ts';
 import { printable, write, type CliIo } from './io.ts';
 
-const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, leaks, pods, ps, logs, exec, attach, portForward, inspect, stop, rm, info, version];
+const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, leaks, pods, ps, logs, exec, attach, portForward, inspect, stop, rm, migrate, info, version];
 
 /** Name, one-line summary and usage of every command, in the order in which help lists them; the second words of those that have some. */
 export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string; readonly words?: readonly string[] }[] = commands.map((one) =>
