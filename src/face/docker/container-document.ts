@@ -89,10 +89,15 @@ function hostConfig({ item, status, pod }: ItemFacts, runtime: RuntimeFacts): ob
     Runtime: runtime.handler,
     Isolation: '',
     ...limits(resources),
-    CgroupParent: runtime.cgroup,
+    CgroupParent: item.kind === 'pod' ? runtime.cgroup : parentOf(runtime.cgroup),
     MaskedPaths: runtime.maskedPaths,
     ReadonlyPaths: runtime.readonlyPaths,
   };
+}
+
+/** Of a path, or of systemd's `slice:prefix:name`. */
+function parentOf(cgroup: string): string {
+  return cgroup.includes(':') ? cgroup.split(':', 1)[0]! : cgroup.replace(/\/[^/]*$/, '');
 }
 
 function joined(mode: NamespaceMode | undefined, kind: 'pod' | 'container', podId: string): string {

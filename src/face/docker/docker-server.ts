@@ -57,6 +57,8 @@ export async function serveDocker({ socketPath, engine, clients, peerOf, log, ve
   const identified = new WeakMap<Socket, ReturnType<DockerClients['identify']> | undefined>();
   const limits = { maxHeaderSize: longestHeaders, headersTimeout: requestTimeoutMs, requestTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveMs, connectionsCheckingInterval: requestTimeoutMs / 2 };
   const server = createServer(limits, (request, response) => {
+    // A connection that is kept for a next request would keep a server from stopping.
+    response.once('close', () => stopping.signal.aborted && setImmediate(() => server.closeIdleConnections()));
     void respond(request, response, state, stopping.signal).then(async (outcome) => {
       const client = await identified.get(request.socket);
       if (client !== undefined) clients.counted(client, { ...outcome, userAgent: request.headers['user-agent'] ?? '' });
@@ -94,7 +96,7 @@ interface Outcome {
 async function respond(request: IncomingMessage, response: ServerResponse, state: DockerState, stopping: AbortSignal): Promise<Outcome> {
   response.setHeader('Api-Version', newestVersion);
   response.setHeader('Server', `Gantry/${state.version} (linux)`);
-  if (hasBody(request)) response.setHeader('Connection', 'close'); // nothing is read of it
+  request.resume(); // a body means nothing here, and who sends one must get to read the answer
   const gone = new AbortController();
   response.once('close', () => gone.abort());
   const method = request.method ?? '';
@@ -123,10 +125,6 @@ async function refuse(response: ServerResponse, { method, refusal }: { method: s
   if (refusal === undefined && asks) await sendMessage(response, 404, 'page not found');
   else await sendMessage(response, 403, refusalMessage(refusal ?? unknownChange));
   return { endpoint: refusal?.route ?? (asks ? 'unknown' : 'unknown change'), refused: refusal !== undefined || !asks };
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length']) || headers.upgrade !== undefined;
 }
 
 async function send(response: ServerResponse, answer: Answer): Promise<void> {

@@ -35,7 +35,15 @@ export const dockerClients: Command = {
 
 function row({ program, pod, container, service, uid, lastSeen, requests, refused, endpoints }: DockerClient, now: number): string[] {
   const where = pod === '' ? service : [pod, container].filter((part) => part !== '').join('/');
-  return [program, where, String(uid), humanAge(lastSeen, now), String(requests), String(refused), [...endpoints].sort(mostFirst).map(described).join(', ')];
+  return [program, where, String(uid), humanAge(lastSeen, now), String(requests), String(refused), inShort(endpoints)];
+}
+
+/** A line for people: the rest is in the JSON. */
+const mostShown = 4;
+
+function inShort(endpoints: readonly DockerClientEndpoint[]): string {
+  const shown = [...endpoints].sort(mostFirst).slice(0, mostShown).map(described).join(', ');
+  return endpoints.length > mostShown ? `${shown} and ${endpoints.length - mostShown} more` : shown;
 }
 
 function mostFirst(a: DockerClientEndpoint, b: DockerClientEndpoint): number {

@@ -14,6 +14,7 @@ export const info: Endpoint = {
     const [items, images, node, { linux }] = await Promise.all([inventory(engine), engine.images.list(undefined), engine.node.status(true), engine.node.runtimeConfig()]);
     const running = items.filter(({ state }) => state === 'running').length;
     const config = parsed(node.info['config']);
+    const cgroups = textAt(parsed(node.info['host']), 'cgroups');
     const { conditions } = node.status;
     return json({
       ID: hostname(),
@@ -23,11 +24,11 @@ export const info: Endpoint = {
       Driver: snapshotterOf(node.info),
       DriverStatus: [], Plugins: { Volume: [], Network: [], Authorization: null, Log: [] },
       MemoryLimit: true, SwapLimit: true, CpuCfsPeriod: true, CpuCfsQuota: true, CPUShares: true, CPUSet: true, PidsLimit: true,
-      IPv4Forwarding: true, BridgeNfIptables: true, BridgeNfIp6tables: true, OomKillDisable: false, Debug: false, NFd: 0, NGoroutines: 0, NEventsListener: 0,
+      IPv4Forwarding: true, BridgeNfIptables: true, BridgeNfIp6tables: true, OomKillDisable: cgroups !== 'v2', Debug: false, NFd: 0, NGoroutines: 0, NEventsListener: 0,
       SystemTime: new Date().toISOString(),
       LoggingDriver: 'cri',
       CgroupDriver: linux?.cgroupDriver === CgroupDriver.SYSTEMD ? 'systemd' : 'cgroupfs',
-      CgroupVersion: textAt(parsed(node.info['host']), 'cgroups') === 'v2' ? '2' : '1',
+      CgroupVersion: cgroups === 'v2' ? '2' : '1',
       KernelVersion: release(),
       OperatingSystem: await distribution(),
       OSType: 'linux',
