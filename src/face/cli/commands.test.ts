@@ -219,7 +219,7 @@ const usage: DiskUsageResponse = {
 test('pulls lists what is on its way, as a table or as JSON', async (t) => {
   const { socket } = await fakeRuntime(t, { pulls: [[inFlight]], usage });
 
-  assert.match((await runCommand(socket, ['pulls'])).out, /^IMAGE +STAGE +LAYERS +AGE +PROGRESS\nr\/web:1 +layers +1\/2 +\ds +1 MB of 4 MB  1 MB\/s  3 s left\n$/);
+  assert.match((await runCommand(socket, ['pulls'])).out, /^IMAGE +STAGE +LAYERS +AGE +PROGRESS\nr\/web:1 +layers +1\/2 +\d+s +1 MB of 4 MB  1 MB\/s  3 s left\n$/);
   const { pulls } = JSON.parse((await runCommand(socket, ['pulls', '-o', 'json'])).out) as { pulls: { layers: { phase: string; bytesWanted: string }[] }[] };
   assert.deepEqual(pulls[0]!.layers.map(({ phase, bytesWanted }) => [phase, bytesWanted]), [['LAYER_HERE_ALREADY', '5'], ['LAYER_DOWNLOADING', '4000000']]);
 });
@@ -298,8 +298,9 @@ test('what only gantry offers is told of another runtime in a sentence', async (
 });
 
 test('docker-clients lists who uses the Docker API, where, and what for', async (t) => {
+  const twelveDaysAgo = BigInt(Date.now() - 12.5 * 86_400_000) * 1_000_000n;
   const endpoints = [1n, 5n, 2n, 3n, 4n].map((requests, n) => ({ endpoint: n === 0 ? 'POST /build' : `GET /${n}`, requests, refused: n === 0 ? 1n : 0n }));
-  const client = { program: '/agent', uid: 0, pod: 'default/web', container: 'agent', service: '', userAgent: 'a/1', lastPid: 4, firstSeen: threeHoursAgo, lastSeen: threeHoursAgo, requests: 15n, refused: 1n };
+  const client = { program: '/agent', uid: 0, pod: 'default/web', container: 'agent', service: '', userAgent: 'a/1', lastPid: 4, firstSeen: twelveDaysAgo, lastSeen: twelveDaysAgo, requests: 15n, refused: 1n };
   const other = { ...client, program: '/datadog', pod: '', container: '', service: 'datadog.service', requests: 1n, endpoints: [endpoints[0]!] };
   const answers: ListDockerClientsResponse[] = [{ served: true, clients: [{ ...client, endpoints }, other] }, { served: true, clients: [] }, { served: false, clients: [] }];
   const [some, none, off] = await Promise.all(answers.map(async (dockerClients) => (await fakeRuntime(t, { pulls: [], dockerClients })).socket));
@@ -310,8 +311,8 @@ test('docker-clients lists who uses the Docker API, where, and what for', async 
   assert.equal(code, 0);
   assert.deepEqual(out.split('\n'), [
     'PROGRAM   WHERE              UID  LAST SEEN  REQUESTS  REFUSED  FOR',
-    '/agent    default/web/agent  0    3h1m       15        1        GET /1 ×5, GET /4 ×4, GET /3 ×3, GET /2 ×2 and 1 more',
-    '/datadog  datadog.service    0    3h1m       1         1        POST /build ×1 (refused)', '',
+    '/agent    default/web/agent  0    12d        15        1        GET /1 ×5, GET /4 ×4, GET /3 ×3, GET /2 ×2 and 1 more',
+    '/datadog  datadog.service    0    12d        1         1        POST /build ×1 (refused)', '',
   ]);
   assert.deepEqual([clients[0]!.requests, clients[0]!.endpoints.length], ['15', 5]);
   assert.deepEqual(await runCommand(none!, ['docker-clients']), { code: 0, out: 'nobody has used the Docker API since the daemon started\n', err: '' });

@@ -8,6 +8,7 @@ import { fitsReference } from './endpoint/list-images.ts';
 import { doneId, fakeNode, imageId, mainId, messageWith, noon, podId, second, servedNode } from './node.fake.ts';
 import type { FakeNode } from './node.fake.ts';
 
+// oxlint-disable-next-line no-explicit-any -- documents of many forms, whose every wanted member is compared
 type Document = Record<string, any>;
 
 const spec = {
