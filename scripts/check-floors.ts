@@ -32,7 +32,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'face/streaming': ['face/spdy', 'engine', 'base', 'gen'],
   'face/cri': ['face/grpc', 'face/streaming', 'engine', 'base', 'gen'],
   'face/admin': ['face/grpc', 'engine', 'base', 'gen'],
-  'face/cli': ['face/spdy', 'migrate', 'engine', 'base', 'gen'],
+  'face/logs': ['base'],
+  'face/docker': ['face/grpc', 'face/logs', 'engine', 'base', 'gen'],
+  'face/cli': ['face/spdy', 'face/logs', 'migrate', 'engine', 'base', 'gen'],
   'face/console': ['engine', 'base', 'gen'],
 };
 

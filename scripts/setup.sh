@@ -4,7 +4,7 @@
 #   sh scripts/setup.sh            programs (by apt, as root), npm packages, compiled JavaScript
 #   sh scripts/setup.sh packages   npm packages only: no root needed
 #   sh scripts/setup.sh bench      all of the first, and the peer that the benchmark compares with
-#   sh scripts/setup.sh test       all of the first, and on Debian Buildah and Podman, and what the tests' virtual machine takes (SKIP_VM=1: without)
+#   sh scripts/setup.sh test       all of the first, and on Debian Docker, Buildah and Podman, and what the tests' virtual machine takes (SKIP_VM=1: without)
 #
 # It says what it installs, starts no service, removes no package, and needs no network when nothing is missing.
 set -eu
@@ -57,8 +57,12 @@ builder_programs='
 buildah          buildah                     buildah                     buildah         buildah
 podman           podman                      podman                      podman          podman
 '
+# The Docker Engine that the tests of engine = "docker" start in a folder of their own; without it they are skipped.
+docker_programs='
+dockerd          docker.io                   moby-engine                 docker          docker
+'
 # What Debian would start and enable for the packages above.
-services='docker-registry.service containerd.service podman.socket podman.service podman-restart.service podman-auto-update.service podman-auto-update.timer'
+services='docker.service docker.socket docker-registry.service containerd.service podman.socket podman.service podman-restart.service podman-auto-update.service podman-auto-update.timer'
 
 is_here() {
   case $1 in
@@ -210,6 +214,7 @@ case ${1:-all} in
   test)
     ensure_programs "$programs"
     if [ "$(distribution)" = debian ] && [ "$(id -u)" = 0 ]; then
+      ( ensure_programs "$docker_programs" ) || say 'the tests of the Docker engine will be skipped'
       ( ensure_programs "$builder_programs" ) || say 'the test of images that Buildah and Podman build will be skipped'
     fi
     if [ -z "${SKIP_VM:-}" ] && [ "$(uname -m)" = x86_64 ] && [ "$(distribution)" = debian ] && [ "$(id -u)" = 0 ]; then

@@ -47,6 +47,7 @@ const c_connect = c.func('int connect(int, const void*, uint32_t)');
 const ioVector = koffi.struct({ base: 'void*', length: 'size_t' });
 const messageHeader = koffi.struct({ name: 'void*', nameLength: 'uint32_t', vector: koffi.pointer(ioVector), vectorLength: 'size_t', control: 'void*', controlLength: 'size_t', flags: 'int' });
 const c_recvmsg = c.func('recvmsg', 'long', ['int', koffi.inout(koffi.pointer(messageHeader)), 'int']);
+const c_getsockopt = c.func('int getsockopt(int, int, int, void*, void*)');
 const c_sendto = c.func('long sendto(int, const void*, size_t, int, const void*, uint32_t)');
 const c_utimensat = c.func('int utimensat(int, const char*, const void*, int)');
 const c_syncfs = c.func('int syncfs(int)');
@@ -80,6 +81,7 @@ const MSG_DONTWAIT = 0x40;
 const MSG_CMSG_CLOEXEC = 0x40000000;
 const SOL_SOCKET = 1;
 const SCM_RIGHTS = 1;
+const SO_PEERCRED = 17;
 /** A control message's header is 16 bytes; there is room for one descriptor behind it, so that the kernel drops all others. */
 const OFFSET_OF_DESCRIPTOR = 16;
 
@@ -238,6 +240,13 @@ export const libc = {
     check(Number(c_recvmsg(fd, header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC)), 'recvmsg');
     if (control.readInt32LE(8) !== SOL_SOCKET || control.readInt32LE(12) !== SCM_RIGHTS) return undefined;
     return control.readInt32LE(OFFSET_OF_DESCRIPTOR);
+  },
+  /** Who connected a unix socket (SO_PEERCRED), as it was when it did. A process that cannot be seen from here has pid 0. */
+  peerCredentials(fd: number): { readonly pid: number; readonly uid: number; readonly gid: number } {
+    const [credentials, length] = [Buffer.alloc(12), Buffer.alloc(4)];
+    length.writeUInt32LE(credentials.length);
+    check(c_getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length), 'getsockopt');
+    return { pid: credentials.readInt32LE(0), uid: credentials.readUInt32LE(4), gid: credentials.readUInt32LE(8) };
   },
   /** Sends one datagram to a unix socket; a leading `@` means the abstract namespace (systemd's NOTIFY_SOCKET). */
   sendtoUnix(fd: number, data: Uint8Array, path: string): void {

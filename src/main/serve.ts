@@ -27,7 +27,7 @@ export interface RunningEngine {
 /** What the daemon is made of. A parameter, so that a test can run it with an engine of its own. */
 export interface ServeParts {
   buildEngine(config: Config, log: Logger): Promise<RunningEngine>;
-  serveFaces(request: { socketPath: string; engine: Engine; streaming: Config['streaming']; log: Logger; runtimeVersion: string; maxMessageBytes: number }): Promise<{
+  serveFaces(request: { socketPath: string; dockerSocketPath: string; engine: Engine; streaming: Config['streaming']; log: Logger; runtimeVersion: string; maxMessageBytes: number }): Promise<{
     /** Takes no more calls and resolves when those in flight are answered, or broken off after the grace. */
     close(graceMs: number): Promise<void>;
   }>;
@@ -72,7 +72,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
     const running = await buildEngine(config, log);
     const { engine } = running;
     undo.defer(() => running.close());
-    const faces = await serveFaces({ socketPath: config.socket, engine, streaming: config.streaming, log, runtimeVersion: version, maxMessageBytes: config.grpc.maxMessageBytes });
+    const faces = await serveFaces({ socketPath: config.socket, dockerSocketPath: config.dockerApi.socket, engine, streaming: config.streaming, log, runtimeVersion: version, maxMessageBytes: config.grpc.maxMessageBytes });
     undo.defer(() => faces.close(callGraceMs));
 
     signals.onReload(reloader(loaded, {

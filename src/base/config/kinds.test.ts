@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { duration, integer, ipAddress, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, truth } from './kinds.ts';
+import { duration, integer, ipAddress, oneOf, optionalPath, optionalSocketPath, ownFolder, path, paths, pathsOrNone, size, socketPath, truth } from './kinds.ts';
 import type { Kind } from './kinds.ts';
 
 /** What a kind makes of the text of a flag. */
@@ -68,6 +68,7 @@ test('a folder that every program shares is not one that the daemon may own', ()
 test('a socket path that the kernel would cut off is refused', () => {
   assert.equal(socketPath.read(`/${'a'.repeat(106)}`)?.length, 107);
   assert.equal(socketPath.read(`/${'a'.repeat(107)}`), undefined);
+  assert.deepEqual([optionalSocketPath.read(''), optionalSocketPath.read('/run/d.sock'), optionalSocketPath.read('d.sock'), optionalSocketPath.read(`/${'a'.repeat(107)}`)], ['', '/run/d.sock', undefined, undefined]);
   assert.equal(socketPath.read(`/${'ä'.repeat(60)}`), undefined);
 });
 

@@ -83,6 +83,9 @@ export const socketPath: Kind<string> = {
   },
 };
 
+/** A path of a socket, or the empty text for none. */
+export const optionalSocketPath: Kind<string> = { ...socketPath, wanted: `${socketPath.wanted}, or "" for none`, read: (raw) => (raw === '' ? raw : socketPath.read(raw)) };
+
 /** Paths in order of preference; as text, separated by commas. */
 export const paths: Kind<readonly string[]> = {
   name: 'list of paths',

@@ -136,6 +136,9 @@ test('settings that contradict each other are refused where they were written', 
   assert.deepEqual(unknown.problems, ['flag --default-handler: runtime.default_handler = "kata": want one of the handlers: crun, runc']);
   assert.deepEqual(same.problems, ['DIR/config.toml: state = "/srv/gantry": want a folder other than root, as a reboot may empty it']);
 
+  const docker = await reading(t, { file: 'socket = "/run/g.sock"\n[docker_api]\nsocket = "/run/g.sock"' });
+  assert.deepEqual(docker.problems, ['DIR/config.toml: docker_api.socket = "/run/g.sock": want a path other than that of socket']);
+
   const handler = await reading(t, { file: '[runtime.handlers.kata]\npath = "/usr/bin/kata"\nprivileged_without_host_devices_all_devices_allowed = true' });
   assert.deepEqual(handler.problems, ['DIR/config.toml: runtime.handlers.kata.privileged_without_host_devices_all_devices_allowed = true: want false, unless privileged_without_host_devices is true']);
 

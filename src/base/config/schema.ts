@@ -6,7 +6,7 @@
 import { logLevels } from '../log.ts';
 import { defaultCapabilities } from '../capabilities.ts';
 import { annotationName, annotationPatterns, annotations, capabilities, environment, optionalAnnotationName, runtimeFlags, sysctls, ulimits, umask } from './container-kinds.ts';
-import { duration, integer, ipAddress, oneOf, optionalPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, textsLike, truth } from './kinds.ts';
+import { duration, integer, ipAddress, oneOf, optionalPath, optionalSocketPath, ownFolder, path, paths, pathsOrNone, size, socketPath, textLike, textsLike, truth } from './kinds.ts';
 import { named, required, setting, table } from './tree.ts';
 import type { ValueOf } from './tree.ts';
 
@@ -461,6 +461,15 @@ export const schema = table('', {
     }),
   }),
 
+  dockerApi: table("A Docker Engine API for agents that still ask `docker.sock`, over Gantry's own pods, containers and images. It changes nothing ([docker-api.md](docker-api.md)).", {
+    socket: setting({
+      kind: optionalSocketPath,
+      default: '',
+      applies: 'restart',
+      about: 'The unix socket that it is served on; "" is none. Whoever can write to it reads the logs of all containers. Agents that cannot be told another path look for `/var/run/docker.sock`.',
+    }),
+  }),
+
   debug: table('For tests of Gantry itself.', {
     faults: setting({
       kind: truth,
@@ -480,6 +489,7 @@ export function contradictions(config: Config): readonly { key: string; value: u
   if (config.root === config.state) {
     found.push({ key: 'state', value: config.state, wanted: 'a folder other than root, as a reboot may empty it' });
   }
+  if (config.dockerApi.socket === config.socket) found.push({ key: 'docker_api.socket', value: config.socket, wanted: 'a path other than that of socket' });
   const { tlsCertFile, tlsKeyFile } = config.streaming;
   if (tlsCertFile !== '' && tlsKeyFile === '') found.push({ key: 'streaming.tls_cert_file', value: tlsCertFile, wanted: '"" unless tls_key_file is set too' });
   if (tlsCertFile === '' && tlsKeyFile !== '') found.push({ key: 'streaming.tls_key_file', value: tlsKeyFile, wanted: '"" unless tls_cert_file is set too' });

@@ -4,6 +4,7 @@ import type { Service } from '../grpc/service.ts';
 import { adoptImages } from './admin/adopt-images.ts';
 import { clearLeaks } from './admin/clear-leaks.ts';
 import { diskUsage } from './admin/disk-usage.ts';
+import { listDockerClients } from './admin/list-docker-clients.ts';
 import { listLeaks } from './admin/list-leaks.ts';
 import { loadImages } from './admin/load-images.ts';
 import { saveImages } from './admin/save-images.ts';
@@ -22,14 +23,15 @@ const rpcs: AdminRpcs = {
   untagImage,
   listLeaks,
   clearLeaks,
+  listDockerClients,
 };
 
-export function adminService({ engine }: AdminDeps): Service {
+export function adminService(deps: AdminDeps): Service {
   return {
     definition: AdminService, rpcs,
     changing: new Set(['LoadImages', 'AdoptImages', 'TagImage', 'UntagImage', 'ClearLeaks']),
     endless: new Set(['WatchPulls']),
     subjectOf: ({ image }: { readonly image?: string }) => (image ? { image } : {}),
-    callWith: (ctx) => ({ engine, ctx }),
+    callWith: (ctx) => ({ ...deps, ctx }),
   };
 }

@@ -10,7 +10,7 @@ import type { ClientReadableStream, ServiceError } from '@grpc/grpc-js';
 import type { LogFields, Logger } from '../../base/log.ts';
 import type { Engine, ImageEngine, ImageSource, NodeEngine } from '../../engine/engine.ts';
 import { AdminService, LayerPhase, MeasuredBy } from '../../gen/admin.ts';
-import type { AdoptedImage, AdoptImagesRequest, ClearLeaksResponse, DiskUsageResponse, Leak, ListLeaksResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
+import type { AdoptedImage, AdoptImagesRequest, ClearLeaksResponse, DiskUsageResponse, DockerClient, Leak, ListDockerClientsResponse, ListLeaksResponse, Pull, WatchPullsRequest, WatchPullsResponse } from '../../gen/admin.ts';
 import { serveGrpc } from '../grpc/server.ts';
 import type { GrpcServer } from '../grpc/server.ts';
 import { adminService } from './admin-service.ts';
@@ -23,6 +23,7 @@ interface Served {
   diskUsage(): Promise<DiskUsageResponse>;
   listLeaks(): Promise<ListLeaksResponse>;
   clearLeaks(leaks: Leak[]): Promise<ClearLeaksResponse>;
+  listDockerClients(): Promise<ListDockerClientsResponse>;
 }
 
 interface UnaryMethod<Request, Answer> {
@@ -31,13 +32,13 @@ interface UnaryMethod<Request, Answer> {
   responseDeserialize(bytes: Buffer): Answer;
 }
 
-async function served(t: TestContext, images: Partial<ImageEngine>, node: Partial<NodeEngine> = {}): Promise<Served> {
+async function served(t: TestContext, images: Partial<ImageEngine>, node: Partial<NodeEngine> = {}, dockerClients?: () => DockerClient[]): Promise<Served> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'admin-rpcs-'));
   const socketPath = path.join(folder, 's');
   const lines: string[] = [];
   const at = (level: string) => (message: string, fields: LogFields = {}) => void lines.push([level, message, fields['image'], fields['code']].join(' '));
   const log: Logger = { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error'), with: () => log };
-  const services = [adminService({ engine: { images, node } as Engine })];
+  const services = [adminService({ engine: { images, node } as Engine, dockerClients })];
   const server = await serveGrpc({ socketPath, services, log, maxMessageBytes: 1 << 20 });
   const client = new Client(`unix:${socketPath}`, credentials.createInsecure());
   const ask = <Request, Answer>({ path: method, requestSerialize, responseDeserialize }: UnaryMethod<Request, Answer>, request: Request): Promise<Answer> => new Promise((resolve, reject) => {
@@ -61,6 +62,7 @@ async function served(t: TestContext, images: Partial<ImageEngine>, node: Partia
     diskUsage: () => ask(AdminService.diskUsage, {}),
     listLeaks: () => ask(AdminService.listLeaks, {}),
     clearLeaks: (leaks) => ask(AdminService.clearLeaks, { leaks }),
+    listDockerClients: () => ask(AdminService.listDockerClients, {}),
   };
 }
 
@@ -155,4 +157,12 @@ test('leaks are what the engine says, and those that are to be cleared reach it'
   assert.deepEqual(await listLeaks(), leaks);
   assert.deepEqual(await clearLeaks([leak]), { cleared: [{ leak, error: 'busy' }] });
   assert.match(lines.find((line) => line.includes('ClearLeaks'))!, /^info ClearLeaks/);
+});
+
+test('clients of the Docker API are told, or that it is not served', async (t) => {
+  const client: DockerClient = { program: '/agent', uid: 5, pod: 'a/b', container: 'c', service: '', userAgent: 'u', lastPid: 9, firstSeen: 1n, lastSeen: 2n, requests: 4n, refused: 1n, endpoints: [{ endpoint: 'GET /info', requests: 4n, refused: 1n }] };
+  const [on, off] = await Promise.all([served(t, {}, {}, () => [client]), served(t, {})]);
+
+  assert.deepEqual(await on.listDockerClients(), { served: true, clients: [client] });
+  assert.deepEqual(await off.listDockerClients(), { served: false, clients: [] });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
-import type { DiskUsageResponse, ListLeaksResponse, Pull } from '../../gen/admin.ts';
+import type { DiskUsageResponse, ListDockerClientsResponse, ListLeaksResponse, Pull } from '../../gen/admin.ts';
 import { cliCommands } from './commands.ts';
 import { imageSpec } from './image-spec.ts';
 import { fakeRuntime, runCommand, type FakeRuntime } from './runtime.fake.ts';
@@ -295,4 +295,26 @@ test('what only gantry offers is told of another runtime in a sentence', async (
       code: 1, out: '', err: `gantry ${command}: ${act}: only a gantry of this version offers that, and the runtime at ${socket} is another\n`,
     });
   }
+});
+
+test('docker-clients lists who uses the Docker API, where, and what for', async (t) => {
+  const twelveDaysAgo = BigInt(Date.now() - 12.5 * 86_400_000) * 1_000_000n;
+  const endpoints = [1n, 5n, 2n, 3n, 4n].map((requests, n) => ({ endpoint: n === 0 ? 'POST /build' : `GET /${n}`, requests, refused: n === 0 ? 1n : 0n }));
+  const client = { program: '/agent', uid: 0, pod: 'default/web', container: 'agent', service: '', userAgent: 'a/1', lastPid: 4, firstSeen: twelveDaysAgo, lastSeen: twelveDaysAgo, requests: 15n, refused: 1n };
+  const other = { ...client, program: '/datadog', pod: '', container: '', service: 'datadog.service', requests: 1n, endpoints: [endpoints[0]!] };
+  const answers: ListDockerClientsResponse[] = [{ served: true, clients: [{ ...client, endpoints }, other] }, { served: true, clients: [] }, { served: false, clients: [] }];
+  const [some, none, off] = await Promise.all(answers.map(async (dockerClients) => (await fakeRuntime(t, { pulls: [], dockerClients })).socket));
+
+  const { code, out } = await runCommand(some!, ['docker-clients']);
+  const { clients } = JSON.parse((await runCommand(some!, ['docker-clients', '-o', 'json'])).out) as { clients: { requests: string; endpoints: object[] }[] };
+
+  assert.equal(code, 0);
+  assert.deepEqual(out.split('\n'), [
+    'PROGRAM   WHERE              UID  LAST SEEN  REQUESTS  REFUSED  FOR',
+    '/agent    default/web/agent  0    12d        15        1        GET /1 ×5, GET /4 ×4, GET /3 ×3, GET /2 ×2 and 1 more',
+    '/datadog  datadog.service    0    12d        1         1        POST /build ×1 (refused)', '',
+  ]);
+  assert.deepEqual([clients[0]!.requests, clients[0]!.endpoints.length], ['15', 5]);
+  assert.deepEqual(await runCommand(none!, ['docker-clients']), { code: 0, out: 'nobody has used the Docker API since the daemon started\n', err: '' });
+  assert.deepEqual(await runCommand(off!, ['docker-clients']), { code: 0, out: '', err: 'gantry docker-clients: the Docker API is not served: docker_api.socket of the configuration turns it on\n' });
 });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnaryCall, type ServerWritableStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { AdminService, type ClearLeaksRequest, type ClearLeaksResponse, type DiskUsageResponse, type ListLeaksResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
+import { AdminService, type ClearLeaksRequest, type ClearLeaksResponse, type DiskUsageResponse, type ListDockerClientsResponse, type ListLeaksResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
 import { ContainerState, ImageServiceService, PodSandboxState, RuntimeServiceService } from '../../gen/cri.ts';
 import type {
   AttachRequest, Container, CreateContainerRequest, ExecRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RunPodSandboxRequest,
@@ -24,7 +24,7 @@ export class FakeRuntime {
   /** Calls that fail, by what `calls` would say, with their message. */
   readonly failures = new Map<string, string>();
   /** What our own API says; without it the runtime is somebody else's. */
-  admin: { readonly pulls: Pull[][]; readonly usage?: DiskUsageResponse; readonly leaks?: ListLeaksResponse; readonly stuck?: string } | undefined;
+  admin: { readonly pulls: Pull[][]; readonly usage?: DiskUsageResponse; readonly leaks?: ListLeaksResponse; readonly dockerClients?: ListDockerClientsResponse; readonly stuck?: string } | undefined;
   /** Exit codes of containers that end at once, by name. */
   readonly exits = new Map<string, number>();
   /** What Exec, Attach and PortForward answer with, one after the other. */
@@ -152,6 +152,7 @@ function adminHandlers({ admin }: FakeRuntime): UntypedServiceImplementation {
       if (stream.request.intervalMs === 0) stream.end();
     },
     diskUsage: (_call: unknown, callback: sendUnaryData<DiskUsageResponse>) => callback(null, admin!.usage),
+    listDockerClients: (_call: unknown, callback: sendUnaryData<ListDockerClientsResponse>) => callback(null, admin!.dockerClients),
     listLeaks: (_call: unknown, callback: sendUnaryData<ListLeaksResponse>) => callback(null, admin!.leaks),
     clearLeaks: ({ request }: ServerUnaryCall<ClearLeaksRequest, ClearLeaksResponse>, callback: sendUnaryData<ClearLeaksResponse>) =>
       callback(null, { cleared: request.leaks.map((leak) => ({ leak, error: leak.name === admin!.stuck ? 'it is busy' : '' })) }),

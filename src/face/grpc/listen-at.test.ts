@@ -38,7 +38,7 @@ async function leaveStaleSocket(socketPath: string): Promise<void> {
 test('the socket is for owner and group, in a folder made for the owner alone', async (t) => {
   const socketPath = path.join(await scratch(t), 'run/gantry/cri.sock');
 
-  await listenAt(server(t), socketPath);
+  await listenAt(server(t), socketPath, 'listen for CRI');
 
   assert.equal((await fs.stat(socketPath)).mode & 0o777, 0o660);
   assert.equal((await fs.stat(path.dirname(socketPath))).mode & 0o777, 0o700);
@@ -50,7 +50,7 @@ test('a folder that is there keeps its mode', async (t) => {
   const folder = await scratch(t);
   await fs.chmod(folder, 0o755);
 
-  await listenAt(server(t), path.join(folder, 'cri.sock'));
+  await listenAt(server(t), path.join(folder, 'cri.sock'), 'listen for CRI');
 
   assert.equal((await fs.stat(folder)).mode & 0o777, 0o755);
 });
@@ -60,17 +60,17 @@ test('a stale socket is replaced', async (t) => {
   await leaveStaleSocket(socketPath);
   assert.equal(await connects(socketPath), false);
 
-  await listenAt(server(t), socketPath);
+  await listenAt(server(t), socketPath, 'listen for CRI');
 
   assert.ok(await connects(socketPath));
 });
 
 test('a socket that somebody answers on is refused and left alone', async (t) => {
   const socketPath = path.join(await scratch(t), 'cri.sock');
-  await listenAt(server(t), socketPath);
+  await listenAt(server(t), socketPath, 'listen for CRI');
 
   const message = `listen for CRI ${socketPath}: another process answers there; stop it or listen elsewhere`;
-  await assert.rejects(listenAt(server(t), socketPath), { kind: 'already-exists', message });
+  await assert.rejects(listenAt(server(t), socketPath, 'listen for CRI'), { kind: 'already-exists', message });
   assert.ok(await connects(socketPath));
 });
 
@@ -79,7 +79,7 @@ test('something that is no socket is refused and left alone', async (t) => {
   await fs.writeFile(socketPath, 'precious');
 
   const message = `listen for CRI ${socketPath}: there is something that is no socket; remove it or listen elsewhere`;
-  await assert.rejects(listenAt(server(t), socketPath), { kind: 'failed-precondition', message });
+  await assert.rejects(listenAt(server(t), socketPath, 'listen for CRI'), { kind: 'failed-precondition', message });
   assert.equal(await fs.readFile(socketPath, 'utf8'), 'precious');
 });
 
@@ -87,15 +87,15 @@ test('a path longer than the kernel takes is refused', async (t) => {
   const socketPath = path.join(await scratch(t), 'x'.repeat(100));
 
   const message = `listen for CRI ${socketPath}: a socket's path has at most 107 bytes; choose a shorter one`;
-  await assert.rejects(listenAt(server(t), socketPath), { kind: 'invalid-argument', message });
+  await assert.rejects(listenAt(server(t), socketPath, 'listen for CRI'), { kind: 'invalid-argument', message });
 });
 
 test('what takes the socket away spares one that replaced it', async (t) => {
   const socketPath = path.join(await scratch(t), 'cri.sock');
   const first = server(t);
-  const takeAway = await listenAt(first, socketPath);
+  const takeAway = await listenAt(first, socketPath, 'listen for CRI');
   await fs.rm(socketPath);
-  const takeSecondAway = await listenAt(server(t), socketPath);
+  const takeSecondAway = await listenAt(server(t), socketPath, 'listen for CRI');
 
   await takeAway();
   await new Promise((resolve) => first.close(resolve));

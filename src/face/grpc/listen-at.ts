@@ -6,23 +6,22 @@ import { failure, hasCode } from '../../base/errors.ts';
 
 const longestSocketPath = 107; // sun_path without its terminating zero
 const probeMs = 1000;
-const act = 'listen for CRI';
 
 /**
  * Makes `server` listen at a unix socket of mode 0660. A missing folder is made, readable by us alone. A socket that nobody
  * answers on is replaced; one that somebody answers on is already-exists, and anything else in the way failed-precondition.
  *
  * The socket is bound under a name of its own and renamed into place: nobody ever sees it with a wider mode, and no moment
- * passes without a socket. Returns what takes the socket away again, unless another process has replaced it since.
+ * passes without a socket. `act` begins the message of a refusal. Returns what takes the socket away again, unless another process has replaced it since.
  */
-export async function listenAt(server: net.Server, socketPath: string): Promise<() => Promise<void>> {
+export async function listenAt(server: net.Server, socketPath: string, act: string): Promise<() => Promise<void>> {
   const temporary = path.join(path.dirname(socketPath), `.${randomBytes(4).toString('hex')}`);
   if (Math.max(Buffer.byteLength(socketPath), Buffer.byteLength(temporary)) > longestSocketPath) {
     const why = `a socket's path has at most ${longestSocketPath} bytes; choose a shorter one`;
     throw failure('invalid-argument', { act, object: socketPath, why });
   }
   await fs.mkdir(path.dirname(socketPath), { recursive: true, mode: 0o700 });
-  await refuseWhatIsInUse(socketPath);
+  await refuseWhatIsInUse(socketPath, act);
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -41,7 +40,7 @@ export async function listenAt(server: net.Server, socketPath: string): Promise<
   };
 }
 
-async function refuseWhatIsInUse(socketPath: string): Promise<void> {
+async function refuseWhatIsInUse(socketPath: string, act: string): Promise<void> {
   const found = await fs.lstat(socketPath).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw failure('failed-precondition', { act, object: socketPath, cause: error });

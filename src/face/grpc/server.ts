@@ -60,7 +60,7 @@ export async function serveGrpc({ socketPath, services, log, maxMessageBytes }: 
     connection.on('close', () => connections.delete(connection));
     http2.injectConnection(connection);
   });
-  const takeAway = await listenAt(listener, socketPath);
+  const takeAway = await listenAt(listener, socketPath, 'listen for CRI');
 
   const close = async (graceMs: number): Promise<void> => {
     await takeAway();

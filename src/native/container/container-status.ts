@@ -50,6 +50,7 @@ export function containerInfo(record: ContainerRecord, runtimeSpec: unknown): Ve
       snapshotKey: record.id,
       image: record.imageId,
       cgroup: record.cgroup,
+      privileged: record.config.linux?.securityContext?.privileged ?? false,
       resourceAnnotations: record.resourceAnnotations ?? {},
       runtimeSpec: withoutEnvironment(runtimeSpec),
     }),

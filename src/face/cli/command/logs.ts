@@ -7,7 +7,7 @@ import { findOne, type Findable } from '../find.ts';
 import { parseDuration } from '../human.ts';
 import { listContainers } from '../inventory.ts';
 import { write } from '../io.ts';
-import { readLog } from '../log-file.ts';
+import { readLog } from '../../logs/log-file.ts';
 
 /** How often a followed container is asked whether it still runs. */
 const statusEveryMs = 1000;

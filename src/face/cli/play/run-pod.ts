@@ -8,7 +8,7 @@ import { ContainerState, RuntimeServiceService as runtime } from '../../../gen/c
 import type { ContainerStatus, Mount, PodSandboxConfig } from '../../../gen/cri.ts';
 import type { CriClient } from '../client.ts';
 import { humanElapsed } from '../human.ts';
-import { readLog } from '../log-file.ts';
+import { readLog } from '../../logs/log-file.ts';
 import type { DataSources } from './data-sources.ts';
 import { environmentOf } from './environment.ts';
 import { expandVariables } from './expand.ts';

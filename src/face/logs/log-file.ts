@@ -1,5 +1,5 @@
 /** Reading a container's log file: all of it, its last lines, and what comes while it grows and is rotated. */
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { constants, open, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
 import { LogJoiner, parsePiece, type LogLine, type LogStream } from './cri-log.ts';
@@ -68,15 +68,21 @@ export async function* readLog(path: string, options: ReadLogOptions): AsyncGene
   }
 }
 
+/** Not what a pod that can write to the node's log directory put in the place of a log: a link to a file of root, a pipe that nobody writes to. */
+const plainly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
 async function openLog(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, 'r');
-  } catch (error) {
+  const act = 'read log';
+  const file = await open(path, plainly).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) {
-      throw failure('not-found', { act: 'read log', object: path, why: 'there is no such file: the container wrote nothing yet, or its log was removed', cause: error });
+      throw failure('not-found', { act, object: path, why: 'there is no such file: the container wrote nothing yet, or its log was removed', cause: error });
     }
-    throw failure('internal', { act: 'read log', object: path, cause: error });
-  }
+    if (hasCode(error, 'ELOOP')) throw failure('failed-precondition', { act, object: path, why: 'it is a link, and a log is a file', cause: error });
+    throw failure('internal', { act, object: path, cause: error });
+  });
+  if ((await file.stat()).isFile()) return file;
+  await file.close();
+  throw failure('failed-precondition', { act, object: path, why: 'it is not a plain file' });
 }
 
 async function* chunks(file: FileHandle, from: number, end: number | undefined): AsyncGenerator<Buffer> {
@@ -95,7 +101,7 @@ async function rotated(path: string, file: FileHandle, position: number): Promis
   const ours = await file.stat();
   const there = await stat(path).catch(() => undefined);
   if (!there) return undefined; // renamed, and the new one not yet made
-  if (there.ino !== ours.ino || there.dev !== ours.dev) return open(path, 'r').catch(() => undefined);
+  if (there.ino !== ours.ino || there.dev !== ours.dev) return openLog(path).catch(() => undefined);
   return ours.size < position ? 'cut' : undefined;
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -106,4 +106,12 @@ test('following stops when the person interrupts', async (t) => {
   setTimeout(() => interrupt.abort(), 50);
 
   assert.deepEqual(await contents(file, { signal: interrupt.signal, follow: { isOver: async () => false } }), ['line 1']);
+});
+
+test('what is no plain file is not read, be it by a link', async (t) => {
+  const file = await logFile(t, numbered(1, 1));
+  await symlink(file, `${file}.link`);
+
+  await assert.rejects(contents(`${file}.link`), { kind: 'failed-precondition', message: `read log ${file}.link: it is a link, and a log is a file` });
+  await assert.rejects(contents(path.dirname(file)), { kind: 'failed-precondition', message: `read log ${path.dirname(file)}: it is not a plain file` });
 });
