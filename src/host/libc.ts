@@ -122,6 +122,20 @@ function check(result: number, syscall: string, subject?: string): number {
   return result;
 }
 
+interface AsideCall {
+  readonly error: Error | null;
+  readonly result: number;
+  readonly syscall: string;
+  readonly subject?: string;
+}
+
+/** How a call ended that koffi made on another thread: to be used within its callback, to which koffi brings the errno along. */
+function settle(promise: { resolve: () => void; reject: (error: Error) => void }, { error, result, syscall, subject }: AsideCall): void {
+  if (error !== null) promise.reject(error);
+  else if (result < 0) promise.reject(new SyscallError(syscall, koffi.errno(), subject));
+  else promise.resolve();
+}
+
 /** A path whose bytes need not be UTF-8 is a Buffer, as Node's functions take it. */
 export type BytePath = string | Buffer;
 
@@ -157,12 +171,7 @@ export const libc = {
   /** The same on a thread of libuv's pool: taking away the last mount of a file system may first write all of it to its disk. */
   async umount2Aside(target: string, flags: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    c_umount2.async(target, flags, (error: Error | null, result: number) => {
-      // koffi brings the errno of the call along to the callback.
-      if (error !== null) reject(error);
-      else if (result < 0) reject(new SyscallError('umount', koffi.errno(), target));
-      else resolve();
-    });
+    c_umount2.async(target, flags, (error: Error | null, result: number) => settle({ resolve, reject }, { error, result, syscall: 'umount', subject: target }));
     await promise;
   },
   unshare(flags: number): void {
@@ -255,8 +264,11 @@ export const libc = {
     check(c_utimensat(AT_FDCWD, pathArgument(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', String(path));
   },
   /** Writes everything of the filesystem that holds `fd` to its disk. */
-  syncfs(fd: number): void {
-    check(c_syncfs(fd), 'syncfs');
+  /** On a thread of libuv's pool: a disk may take its time. */
+  async syncfsAside(fd: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    c_syncfs.async(fd, (error: Error | null, result: number) => settle({ resolve, reject }, { error, result, syscall: 'syncfs' }));
+    await promise;
   },
   /** [read end, write end] */
   pipe2(flags: number): [number, number] {

@@ -11,6 +11,7 @@ import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { libc } from '../../host/libc.ts';
 import { openOneMount } from '../../host/one-mount.ts';
 import type { OneMount } from '../../host/one-mount.ts';
 import { removeLargeTree } from '../../host/remove-large-tree.ts';
@@ -79,6 +80,9 @@ type Attempt = { readonly usage: UnpackResult } | { readonly usage?: undefined; 
 
 const ledgerKind = 'layer-directory';
 
+/** So many bytes of blobs are unpacked before the disk begins with them: while processors work it has nothing else to do, and at the end less is left. */
+const syncedAheadBytes = 32 << 20;
+
 /** In the ledger of a removal; a layer being made is found by the row's number. */
 interface Debt {
   readonly name: string;
@@ -94,6 +98,8 @@ export class LayerStore {
   readonly #pool: UnpackPool;
   readonly #limits: UnpackLimits;
   readonly #synced: SyncGroup;
+  /** Bytes of blobs since the last sync ahead. */
+  #unsynced = 0;
   /** Directories that could not be removed, by the numbers of their rows. */
   readonly #left = new Map<number, string>();
 
@@ -163,11 +169,12 @@ export class LayerStore {
     if (stored !== undefined) return stored;
     if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
+    const onDisk = this.#synced.writing();
     try {
       const usage = await atPoint('layer/unpack', () => this.#resume(nameOf(seq), request));
       await atPoint('layer/rename', () => renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq))));
       await unpacked?.();
-      await atPoint('layer/sync', () => this.#synced.wait());
+      await atPoint('layer/sync', onDisk);
       return await atPoint('layer/record', () => this.#record(seq, expected, usage));
     } catch (error) {
       await this.#discard(seq);
@@ -226,10 +233,14 @@ export class LayerStore {
   async #unpack(name: string, { expected, open, signal, twin }: LayerRequest, partial: PartialBlob | undefined): Promise<Attempt> {
     const from = partial?.length ?? 0;
     let broke: unknown;
+    const countUnsynced = (bytes: number): void => this.#countUnsynced(bytes);
     const download = async function* (workSignal: AbortSignal): AsyncGenerator<Uint8Array> {
       if (partial !== undefined) yield* partial.read(from);
       try {
-        yield* open(workSignal, from);
+        for await (const bytes of open(workSignal, from)) {
+          yield bytes;
+          countUnsynced(bytes.length);
+        }
       } catch (error) {
         broke ??= error;
         throw error;
@@ -298,10 +309,19 @@ export class LayerStore {
     }
   }
 
+  #countUnsynced(bytes: number): void {
+    this.#unsynced += bytes;
+    if (this.#unsynced < syncedAheadBytes) return;
+    this.#unsynced = 0;
+    this.#synced.ahead();
+  }
+
   async #syncToDisk(): Promise<void> {
     const fd = openSync(this.#layers, 'r');
     try {
-      await this.#pool.sync(fd);
+      await libc.syncfsAside(fd);
+    } catch (cause) {
+      throw failure('internal', { act: 'write layers to disk', object: this.#layers, cause });
     } finally {
       closeSync(fd);
     }
