@@ -50,6 +50,7 @@ const c_recvmsg = c.func('recvmsg', 'long', ['int', koffi.inout(koffi.pointer(me
 const c_sendto = c.func('long sendto(int, const void*, size_t, int, const void*, uint32_t)');
 const c_utimensat = c.func('int utimensat(int, const char*, const void*, int)');
 const c_syncfs = c.func('int syncfs(int)');
+const c_syncFileRange = c.func('int sync_file_range(int, int64_t, int64_t, unsigned int)');
 const c_pipe2 = c.func('int pipe2(_Out_ int*, int)');
 const c_flock = c.func('int flock(int, int)');
 const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
@@ -110,6 +111,8 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+const SYNC_FILE_RANGE_WRITE = 2;
+
 export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
@@ -264,6 +267,10 @@ export const libc = {
     check(c_utimensat(AT_FDCWD, pathArgument(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', String(path));
   },
   /** Writes everything of the filesystem that holds `fd` to its disk. */
+  /** Lets the disk begin with what has been written to a file, and waits for nothing. A hint: what comes of it, a sync tells. */
+  beginWriteback(fd: number): void {
+    c_syncFileRange(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  },
   /** On a thread of libuv's pool: a disk may take its time. */
   async syncfsAside(fd: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();

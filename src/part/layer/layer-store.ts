@@ -80,9 +80,6 @@ type Attempt = { readonly usage: UnpackResult } | { readonly usage?: undefined; 
 
 const ledgerKind = 'layer-directory';
 
-/** So many bytes of blobs are unpacked before the disk begins with them: while processors work it has nothing else to do, and at the end less is left. */
-const syncedAheadBytes = 32 << 20;
-
 /** In the ledger of a removal; a layer being made is found by the row's number. */
 interface Debt {
   readonly name: string;
@@ -98,8 +95,6 @@ export class LayerStore {
   readonly #pool: UnpackPool;
   readonly #limits: UnpackLimits;
   readonly #synced: SyncGroup;
-  /** Bytes of blobs since the last sync ahead. */
-  #unsynced = 0;
   /** Directories that could not be removed, by the numbers of their rows. */
   readonly #left = new Map<number, string>();
 
@@ -233,14 +228,10 @@ export class LayerStore {
   async #unpack(name: string, { expected, open, signal, twin }: LayerRequest, partial: PartialBlob | undefined): Promise<Attempt> {
     const from = partial?.length ?? 0;
     let broke: unknown;
-    const countUnsynced = (bytes: number): void => this.#countUnsynced(bytes);
     const download = async function* (workSignal: AbortSignal): AsyncGenerator<Uint8Array> {
       if (partial !== undefined) yield* partial.read(from);
       try {
-        for await (const bytes of open(workSignal, from)) {
-          yield bytes;
-          countUnsynced(bytes.length);
-        }
+        yield* open(workSignal, from);
       } catch (error) {
         broke ??= error;
         throw error;
@@ -307,13 +298,6 @@ export class LayerStore {
       this.#left.set(seq, name);
       throw error;
     }
-  }
-
-  #countUnsynced(bytes: number): void {
-    this.#unsynced += bytes;
-    if (this.#unsynced < syncedAheadBytes) return;
-    this.#unsynced = 0;
-    this.#synced.ahead();
   }
 
   async #syncToDisk(): Promise<void> {

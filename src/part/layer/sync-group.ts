@@ -1,4 +1,6 @@
 /** Group commit: many callers who want the filesystem on disk share a sync, and none shares one that began before it asked. */
+import { setImmediate } from 'node:timers/promises';
+
 export class SyncGroup {
   readonly #sync: () => Promise<void>;
   #running: Promise<void> | undefined;
@@ -21,15 +23,9 @@ export class SyncGroup {
     };
   }
 
-  /** Begins a sync unless one is running, for the one who waits later: so much less is left then. Nobody waits for it, and who is writing hears of its failure. */
-  ahead(): void {
-    if (this.#running === undefined) this.#begin().catch(() => {});
-  }
-
+  /** All who ask in one turn of the event loop share, so that the layers of a pull, which are let go together, take one sync. */
   async #wait(): Promise<void> {
-    if (this.#running === undefined) return await this.#begin();
-    const running = this.#running;
-    this.#next ??= running.catch(() => {}).then(() => {
+    this.#next ??= (this.#running?.catch(() => {}) ?? setImmediate()).then(() => {
       this.#next = undefined;
       return this.#begin();
     });
