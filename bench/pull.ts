@@ -16,6 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { ImageSpec } from '../src/gen/cri.ts';
 import { run } from '../src/host/spawn.ts';
+import { withOwnCache } from '../test/support/containers-cache.ts';
 import { message } from '../test/support/cri-messages.ts';
 import { busyboxLayer } from '../test/support/image.ts';
 import { startRegistry } from '../test/support/registry.ts';
@@ -114,7 +115,7 @@ function skopeoPuller(): Puller {
     name: 'skopeo',
     async pull(reference) {
       const began = performance.now();
-      await run(skopeo, ['copy', '--quiet', '--src-tls-verify=false', '--insecure-policy', `docker://${reference}`, `dir:${folder}`], { deadlineMs: pullDeadlineMs });
+      await run('/usr/bin/unshare', [...withOwnCache, skopeo, 'copy', '--quiet', '--src-tls-verify=false', '--insecure-policy', `docker://${reference}`, `dir:${folder}`], { deadlineMs: pullDeadlineMs });
       const ms = performance.now() - began;
       await rm(folder, { recursive: true });
       return { ms };

@@ -51,6 +51,7 @@ const c_getsockopt = c.func('int getsockopt(int, int, int, void*, void*)');
 const c_sendto = c.func('long sendto(int, const void*, size_t, int, const void*, uint32_t)');
 const c_utimensat = c.func('int utimensat(int, const char*, const void*, int)');
 const c_syncfs = c.func('int syncfs(int)');
+const c_syncFileRange = c.func('int sync_file_range(int, int64_t, int64_t, unsigned int)');
 const c_pipe2 = c.func('int pipe2(_Out_ int*, int)');
 const c_flock = c.func('int flock(int, int)');
 const c_openat2 = c.func('long syscall(long, int, const char*, const void*, size_t)');
@@ -112,6 +113,8 @@ export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const O_CLOEXEC = 0o2000000;
 export const O_PATH = 0o10000000;
+const SYNC_FILE_RANGE_WRITE = 2;
+
 export const RESOLVE_NO_XDEV = 0x01;
 export const RESOLVE_NO_MAGICLINKS = 0x02;
 export const RESOLVE_NO_SYMLINKS = 0x04;
@@ -122,6 +125,20 @@ export const RESOLVE_CACHED = 0x20;
 function check(result: number, syscall: string, subject?: string): number {
   if (result < 0) throw new SyscallError(syscall, koffi.errno(), subject);
   return result;
+}
+
+interface AsideCall {
+  readonly error: Error | null;
+  readonly result: number;
+  readonly syscall: string;
+  readonly subject?: string;
+}
+
+/** How a call ended that koffi made on another thread: to be used within its callback, to which koffi brings the errno along. */
+function settle(promise: { resolve: () => void; reject: (error: Error) => void }, { error, result, syscall, subject }: AsideCall): void {
+  if (error !== null) promise.reject(error);
+  else if (result < 0) promise.reject(new SyscallError(syscall, koffi.errno(), subject));
+  else promise.resolve();
 }
 
 /** A path whose bytes need not be UTF-8 is a Buffer, as Node's functions take it. */
@@ -159,12 +176,7 @@ export const libc = {
   /** The same on a thread of libuv's pool: taking away the last mount of a file system may first write all of it to its disk. */
   async umount2Aside(target: string, flags: number): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    c_umount2.async(target, flags, (error: Error | null, result: number) => {
-      // koffi brings the errno of the call along to the callback.
-      if (error !== null) reject(error);
-      else if (result < 0) reject(new SyscallError('umount', koffi.errno(), target));
-      else resolve();
-    });
+    c_umount2.async(target, flags, (error: Error | null, result: number) => settle({ resolve, reject }, { error, result, syscall: 'umount', subject: target }));
     await promise;
   },
   unshare(flags: number): void {
@@ -264,8 +276,15 @@ export const libc = {
     check(c_utimensat(AT_FDCWD, pathArgument(path), times, AT_SYMLINK_NOFOLLOW), 'utimensat', String(path));
   },
   /** Writes everything of the filesystem that holds `fd` to its disk. */
-  syncfs(fd: number): void {
-    check(c_syncfs(fd), 'syncfs');
+  /** Lets the disk begin with what has been written to a file, and waits for nothing. A hint: what comes of it, a sync tells. */
+  beginWriteback(fd: number): void {
+    c_syncFileRange(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+  },
+  /** On a thread of libuv's pool: a disk may take its time. */
+  async syncfsAside(fd: number): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    c_syncfs.async(fd, (error: Error | null, result: number) => settle({ resolve, reject }, { error, result, syscall: 'syncfs' }));
+    await promise;
   },
   /** [read end, write end] */
   pipe2(flags: number): [number, number] {

@@ -1,5 +1,6 @@
+import { lstat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure } from '../base/errors.ts';
+import { failure, hasCode } from '../base/errors.ts';
 import { removeTree } from './files.ts';
 import { findProgram, systemPath } from './find-program.ts';
 import { run } from './spawn.ts';
@@ -16,6 +17,7 @@ const pauseMs = 50;
  * for all that cannot be removed; deadline-exceeded after an hour.
  */
 export async function removeLargeTree(path: string): Promise<void> {
+  if (await isAbsent(path)) return; // as before nearly every layer: no program is started for that
   const rm = findProgram('rm', systemPath);
   if (rm === undefined) return await removeTree(path);
   for (let left = tries; ; left--) {
@@ -23,5 +25,14 @@ export async function removeLargeTree(path: string): Promise<void> {
     if (code === 0) return;
     if (left === 0) throw failure('internal', { act: 'remove', object: path, why: stderr.toString().split('\n', 1)[0]?.slice(0, 500) ?? '' });
     await sleep(pauseMs);
+  }
+}
+
+async function isAbsent(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return false;
+  } catch (error) {
+    return hasCode(error, 'ENOENT');
   }
 }

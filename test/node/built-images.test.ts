@@ -8,13 +8,11 @@ import { after, test } from 'node:test';
 import { promisify } from 'node:util';
 import { runCommand } from '../../src/face/cli/runtime.fake.ts';
 import { ImageSpec } from '../../src/gen/cri.ts';
+import { withOwnCache } from '../support/containers-cache.ts';
 import { message } from '../support/cri-messages.ts';
 import { startWorkload } from '../support/workload.ts';
 
 const execute = promisify(execFile);
-
-/** Builders share a cache of the machine's, which we must not leave anything in, and by which one would push what another has packed: each program sees an empty one. */
-const apart = ['--mount', '--propagation', 'private', 'sh', '-c', 'mkdir -p /var/lib/containers && mount -t tmpfs tmpfs /var/lib/containers && exec "$0" "$@"'];
 
 /** Two layers that delete what lower ones have, and every field of a configuration that a container starts with. */
 const containerfile = `
@@ -64,8 +62,8 @@ test('images of Buildah and Podman run as they were built', { skip }, async () =
     writeFileSync(at(builder, 'context', 'Containerfile'), containerfile);
   }
   const storage = (name: string): string[] => ['--root', at(name, 'root'), '--runroot', at(name, 'run'), '--storage-driver', 'vfs'];
-  const buildah = async (...words: string[]): Promise<unknown> => await execute('unshare', [...apart, 'buildah', ...storage('buildah'), ...words]);
-  const podman = async (...words: string[]): Promise<unknown> => await execute('unshare', [...apart, 'podman', ...storage('podman'), '--tmpdir', at('podman', 'tmp'), '--events-backend', 'none', '--cgroup-manager', 'cgroupfs', ...words]);
+  const buildah = async (...words: string[]): Promise<unknown> => await execute('unshare', [...withOwnCache, 'buildah', ...storage('buildah'), ...words]);
+  const podman = async (...words: string[]): Promise<unknown> => await execute('unshare', [...withOwnCache, 'podman', ...storage('podman'), '--tmpdir', at('podman', 'tmp'), '--events-backend', 'none', '--cgroup-manager', 'cgroupfs', ...words]);
   const build = ['build', '--quiet', '--layers', '--isolation', 'chroot', '--network', 'host'];
   const inRegistry = (name: string): string => `${node.registry.host}/built/${name}`;
 

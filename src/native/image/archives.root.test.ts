@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import { withOwnCache } from '../../../test/support/containers-cache.ts';
 import { busyboxImage, descriptorOf, digestOf, jsonBlob, makeImage, makeIndex, pushImage, tarOf } from '../../../test/support/image.ts';
 import type { TestEntry, TestImage } from '../../../test/support/image.ts';
 import { startRegistry } from '../../../test/support/registry.ts';
@@ -141,7 +142,7 @@ test('archives of skopeo are loaded, and ours are read by skopeo', { skip }, asy
   const name = await pushImage(registry, 'busybox:1', image);
   const directory = mkdtempSync(join(tmpdir(), 'gantry-skopeo-'));
   t.after(() => rmSync(directory, { recursive: true }));
-  const skopeo = (...args: string[]): string => execFileSync('skopeo', ['--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const skopeo = (...args: string[]): string => execFileSync('unshare', [...withOwnCache, 'skopeo', '--insecure-policy', ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const at = (file: string): string => join(directory, file);
   const source = `docker://${name}`;
   skopeo('copy', '--src-tls-verify=false', source, `docker-archive:${at('docker.tar')}:example.com/busybox:docker`);

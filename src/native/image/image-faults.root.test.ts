@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -240,7 +240,7 @@ test('a pull that nobody waits for any more is undone', { skip }, async (t) => {
 });
 
 /** Lets a daemon of its own pull and kills it a moment after `reached`; gives what a new start finds. */
-async function killedInPull(t: TestContext, registry: FaultyRegistry, reached: Promise<void>): Promise<{ root: string; store: Store; engine: NativeImageEngine }> {
+async function killedInPull(t: TestContext, registry: FaultyRegistry, isMidway: (root: string) => boolean): Promise<{ root: string; store: Store; engine: NativeImageEngine }> {
   const { root, engine: idle } = await makeBench(t, registry);
   await idle.close();
   const program = `
@@ -253,8 +253,7 @@ async function killedInPull(t: TestContext, registry: FaultyRegistry, reached: P
     await engine.pull({ image: { image: '${registry.host}/app:v1' } }, { id: 'x', signal: new AbortController().signal, stages: new Stages(), log });`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
   const exited = once(child, 'exit');
-  await reached;
-  await sleep(300);
+  while (!isMidway(root)) await sleep(20);
   child.kill('SIGKILL');
   await exited;
   assert.ok(readdirSync(join(root, 'staging')).length > 0, 'the kill came in the middle');
@@ -270,32 +269,33 @@ async function killedInPull(t: TestContext, registry: FaultyRegistry, reached: P
 }
 
 test('a daemon killed in the middle of a pull leaves nothing after its next start', { skip, timeout: 60_000 }, async (t) => {
-  const reached = Promise.withResolvers<void>();
   const registry = await misbehaving(t, hasUrl(bigLayer.digest, (_, response) => {
     response.writeHead(200, { 'content-length': bigLayer.bytes.length }).write(bigLayer.bytes.subarray(0, 300_000));
-    reached.resolve();
     return true;
   }));
 
-  const { root, store, engine } = await killedInPull(t, registry, reached.promise);
+  const { root, store, engine } = await killedInPull(t, registry, (own) => readdirSync(join(own, 'staging')).length > 0);
 
   assert.deepEqual(['staging', 'layers', 'content', 'partial'].map((name) => readdirSync(join(root, name))), [[], [], [], []]);
   assert.deepEqual(store.ledger.rows(), []);
   assert.deepEqual(await engine.list(undefined), []);
 });
 
+function partialBytes(root: string): number {
+  return readdirSync(join(root, 'partial')).reduce((sum, name) => sum + statSync(join(root, 'partial', name)).size, 0);
+}
+
 test('of a large layer, a daemon killed in the middle of a pull downloads only the rest', { skip, timeout: 60_000 }, async (t) => {
   const large = makeImage({ layers: [[{ path: 'b', content: Buffer.alloc(12 << 20, incompressible) }]], compression: 'none' });
   const blob = large.blobs[1]!;
-  const reached = Promise.withResolvers<void>();
   const registry = await misbehaving(t, hasUrl(blob.digest, (request, response) => {
     const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? NaN);
     if (start > 0) response.writeHead(206, { 'content-range': `bytes ${start}-${blob.bytes.length - 1}/${blob.bytes.length}` }).end(blob.bytes.subarray(start));
-    else response.writeHead(200, { 'content-length': blob.bytes.length }).write(blob.bytes.subarray(0, 9 << 20), () => reached.resolve());
+    else response.writeHead(200, { 'content-length': blob.bytes.length }).write(blob.bytes.subarray(0, 9 << 20));
     return true;
   }), { 'app:v1': large });
 
-  const { root, engine } = await killedInPull(t, registry, reached.promise);
+  const { root, engine } = await killedInPull(t, registry, (own) => partialBytes(own) >= 8 << 20);
   mkdirSync(join(root, 'containers')); // as the daemon makes it
   const [left] = (await engine.diskUsage()).partialDownloads;
   await engine.pull(

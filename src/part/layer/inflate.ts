@@ -2,6 +2,7 @@
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import type { Transform } from 'node:stream';
 import { failure, messageOf } from '../../base/errors.ts';
+import { freeSpent } from '../../base/spent-bytes.ts';
 import { ZstdFrameCutter } from './zstd-frames.ts';
 
 /** Inflated bytes come in pieces of this size; several wait while the consumer is busy, so that inflating goes on meanwhile. */
@@ -39,20 +40,12 @@ export async function inflate(source: AsyncIterable<Buffer>, consume: (bytes: Bu
   try {
     for await (const piece of decoder as AsyncIterable<Buffer>) {
       consume(piece);
-      if (endsItsBuffer(piece)) piece.buffer.transfer(0);
+      freeSpent(piece); // the decoder fills one buffer after the other, each in one or more pieces
     }
   } catch (error) {
     throw isDecoderError(error) ? failure('failed-precondition', { act: 'inflate layer', why: `the ${compression} data is damaged: ${messageOf(error)}`, cause: error }) : error;
   }
   await feeding;
-}
-
-/**
- * The decoder fills one buffer after the other, in one or more pieces. Who has consumed the last piece of one can free it at once; left to the
- * garbage collector, which doesn't see the size of buffers, hundreds of megabytes of them would pile up.
- */
-function endsItsBuffer(piece: Buffer): piece is Buffer<ArrayBuffer> {
-  return piece.buffer instanceof ArrayBuffer && piece.buffer.byteLength === pieceBytes && piece.byteOffset + piece.byteLength === pieceBytes;
 }
 
 async function* startingWith(first: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {

@@ -11,6 +11,7 @@ import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import { makePrivateDir, removeTree } from '../../host/files.ts';
+import { libc } from '../../host/libc.ts';
 import { openOneMount } from '../../host/one-mount.ts';
 import type { OneMount } from '../../host/one-mount.ts';
 import { removeLargeTree } from '../../host/remove-large-tree.ts';
@@ -163,11 +164,12 @@ export class LayerStore {
     if (stored !== undefined) return stored;
     if (expected.size > this.#limits.maxBytes) throw failure('resource-exhausted', { act: 'unpack layer', object: expected.blob, why: `its manifest says ${expected.size} bytes, the limit is ${this.#limits.maxBytes}` });
     const seq = this.#announce(expected.diffId);
+    const onDisk = this.#synced.writing();
     try {
       const usage = await atPoint('layer/unpack', () => this.#resume(nameOf(seq), request));
       await atPoint('layer/rename', () => renameSync(join(this.#staging, nameOf(seq)), join(this.#layers, nameOf(seq))));
       await unpacked?.();
-      await atPoint('layer/sync', () => this.#synced.wait());
+      await atPoint('layer/sync', onDisk);
       return await atPoint('layer/record', () => this.#record(seq, expected, usage));
     } catch (error) {
       await this.#discard(seq);
@@ -301,7 +303,9 @@ export class LayerStore {
   async #syncToDisk(): Promise<void> {
     const fd = openSync(this.#layers, 'r');
     try {
-      await this.#pool.sync(fd);
+      await libc.syncfsAside(fd);
+    } catch (cause) {
+      throw failure('internal', { act: 'write layers to disk', object: this.#layers, cause });
     } finally {
       closeSync(fd);
     }

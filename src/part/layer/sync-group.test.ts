@@ -10,24 +10,32 @@ test('callers share a sync, but never one that began before they asked', async (
     starts.push(asked);
     await sleep(5);
   });
+  const onDisk = group.writing();
+  const ask = (): Promise<void> => (asked++, onDisk());
 
-  const first = (asked++, group.wait());
-  const later = Array.from({ length: 10 }, () => (asked++, group.wait()));
-  await Promise.all([first, ...later]);
+  const first = [ask(), ask()];
+  while (starts.length === 0) await sleep(1);
+  const later = Array.from({ length: 10 }, ask);
+  await Promise.all([...first, ...later]);
 
-  assert.deepEqual(starts, [1, 11]);
+  assert.deepEqual(starts, [2, 12]);
 });
 
-test('a failed sync fails those who wait for it, not those after', async () => {
+test('a failed sync fails all who were writing then, not those who begin after it', async () => {
   let runs = 0;
   const group = new SyncGroup(async () => {
-    await sleep(1);
-    if (runs++ === 0) throw new Error('disk');
+    const run = runs++;
+    await sleep(5);
+    if (run === 0) throw new Error('disk');
   });
+  const [one, two] = [group.writing(), group.writing()];
 
-  const first = group.wait();
-  const second = group.wait();
+  const first = assert.rejects(one(), /disk/);
+  while (runs === 0) await sleep(1);
+  const second = two();
 
-  await assert.rejects(first, /disk/);
-  await second;
+  await first;
+  await assert.rejects(second, /disk/, 'its own sync went well, but its bytes may be what the first could not write');
+  await group.writing()();
+  assert.equal(runs, 3);
 });

@@ -24,6 +24,12 @@ import type { UnpackLimits } from './unpack-limits.ts';
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, S_IFCHR, S_IFBLK, S_IFIFO } = constants;
 
+/**
+ * The disk begins with a file of this size when it is complete: while layers are unpacked it has nothing else to do, and the sync at the end finds
+ * less. Smaller ones are most of the files of an image, but few of its bytes.
+ */
+const writtenBackBytes = 64 * 1024;
+
 /** What a tree takes on disk: counted, not measured, in blocks of the filesystem; directories are one block. */
 export interface TreeUsage {
   readonly bytes: number;
@@ -162,6 +168,7 @@ export class TreeWriter implements TarSink {
       setXattrs(name, entry);
       futimesSync(fd, seconds(entry.mtime), seconds(entry.mtime));
       setExactTime(name, entry.mtime);
+      if (entry.size >= writtenBackBytes) libc.beginWriteback(fd);
     } finally {
       closeSync(fd);
     }

@@ -64,18 +64,24 @@ export class UnpackPool {
    */
   async unpack(request: UnpackRequest): Promise<UnpackResult> {
     await this.#takeTurn(request.signal);
-    return await this.#withWorker((worker) => worker.unpack(request));
+    let worker: UnpackWorker | undefined;
+    try {
+      worker = this.#takeIdle() ?? (await UnpackWorker.start());
+      const result = await worker.unpack(request);
+      this.#rest(worker);
+      return result;
+    } catch (error) {
+      await worker?.terminate();
+      throw error;
+    } finally {
+      this.#busy--;
+      this.#waiting.shift()?.();
+    }
   }
 
   /** Starts a worker ahead of the first layer, which takes longer than to unpack a small one; where one lives already nothing is done. */
   async warm(): Promise<void> {
     if (this.size === 0 && !this.#closed) this.#rest(await UnpackWorker.start());
-  }
-
-  /** Writes the filesystem of `fd` to disk, on a worker. It does not wait for its turn: syncs are short and others wait for them. */
-  async sync(fd: number): Promise<void> {
-    this.#busy++;
-    await this.#withWorker((worker) => worker.sync(fd));
   }
 
   /** Ends all workers at once; what they were doing fails. */
@@ -101,23 +107,6 @@ export class UnpackPool {
     }
     if (signal.aborted) throw failure('cancelled', { act: 'unpack layer' });
     this.#busy++;
-  }
-
-  /** Runs `work` with a worker, a resting one if there is, and gives the turn back. */
-  async #withWorker<T>(work: (worker: UnpackWorker) => Promise<T>): Promise<T> {
-    let worker: UnpackWorker | undefined;
-    try {
-      worker = this.#takeIdle() ?? (await UnpackWorker.start());
-      const result = await work(worker);
-      this.#rest(worker);
-      return result;
-    } catch (error) {
-      await worker?.terminate();
-      throw error;
-    } finally {
-      this.#busy--;
-      this.#waiting.shift()?.();
-    }
   }
 
   #takeIdle(): UnpackWorker | undefined {
@@ -150,7 +139,7 @@ class UnpackWorker {
   hasEnded = false;
   #free: ArrayBuffer[] = [];
   #wakePump: (() => void) | undefined;
-  #settle: { resolve: (message: FromWorker) => void; reject: (error: unknown) => void } | undefined;
+  #settle: { resolve: (result: UnpackResult) => void; reject: (error: unknown) => void } | undefined;
 
   static async start(): Promise<UnpackWorker> {
     // libuv starts its pool at the first use, as children of the thread that used it: they must not inherit a layer's root.
@@ -177,17 +166,12 @@ class UnpackWorker {
     const done = this.#ask({ type: 'begin', directory: relative(this.#workingDirectory, request.directory), outline: request.outline, expected: request.expected, limits: request.limits, ...(request.recording === undefined ? {} : { recording: request.recording }), ...(request.twin === undefined ? {} : { twin: request.twin }) });
     try {
       // Whichever fails first is the cause: the download, or the worker that found the bytes wanting.
-      const [message] = await Promise.all([done, this.#pump(request.open(signal), signal)]);
-      if (message.type !== 'unpacked') throw new Error(`unexpected ${message.type}`);
-      return message.result;
+      const [result] = await Promise.all([done, this.#pump(request.open(signal), signal)]);
+      return result;
     } finally {
       stop.abort();
       this.#free = [];
     }
-  }
-
-  async sync(fd: number): Promise<void> {
-    await this.#ask({ type: 'sync', fd });
   }
 
   async terminate(): Promise<void> {
@@ -236,19 +220,19 @@ class UnpackWorker {
     } else if (message.type === 'failed') {
       this.#settle?.reject(failure(message.kind, { act: 'unpack layer', why: message.why }));
     } else {
-      this.#settle?.resolve(message);
+      this.#settle?.resolve(message.result);
     }
   }
 
-  #ask(message: ToWorker): Promise<FromWorker> {
-    return new Promise((resolve, reject) => {
+  #ask(message: ToWorker): Promise<UnpackResult> {
+    return new Promise<UnpackResult>((resolve, reject) => {
       this.#settle = { resolve, reject };
       this.#thread.ref();
       this.#post(message);
     }).finally(() => {
       this.#settle = undefined;
       this.#thread.unref();
-    }) as Promise<FromWorker>;
+    });
   }
 
   #post(message: ToWorker, transfer: ArrayBuffer[] = []): void {

@@ -33,12 +33,9 @@ export type ToWorker =
   | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits; readonly recording?: BlobRecording; readonly twin?: number }
   /** The next bytes of the blob. The buffer is given away, and comes back as `buffer`. */
   | { readonly type: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
-  | { readonly type: 'end' }
-  /** Writes to disk what belongs to the filesystem of this descriptor. */
-  | { readonly type: 'sync'; readonly fd: number };
+  | { readonly type: 'end' };
 
 export type FromWorker =
   | { readonly type: 'buffer'; readonly buffer: ArrayBuffer }
   | { readonly type: 'unpacked'; readonly result: UnpackResult }
-  | { readonly type: 'synced' }
   | { readonly type: 'failed'; readonly kind: ErrorKind; readonly why: string };

@@ -36,10 +36,6 @@ function requirePort(): NonNullable<typeof parentPort> {
 async function serve(message: ToWorker): Promise<void> {
   try {
     if (message.type === 'begin') send({ type: 'unpacked', result: await unpack(message) });
-    if (message.type === 'sync') {
-      libc.syncfs(message.fd);
-      send({ type: 'synced' });
-    }
   } catch (error) {
     send({ type: 'failed', kind: kindOf(error), why: error instanceof GantryError ? error.message : messageOf(error) });
   }

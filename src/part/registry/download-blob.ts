@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind } from '../../base/errors.ts';
+import { freeSpent } from '../../base/spent-bytes.ts';
 import { readCapped, paced } from './pace.ts';
 import type { Patience } from './pace.ts';
 import type { Descriptor } from './manifest.ts';
@@ -26,7 +27,7 @@ export interface BlobSource {
 
 /**
  * Yields the bytes of a blob from byte `from` on, `blob.size` of them in all. A broken or stalled connection is resumed where it stopped, a few times. The
- * digest is the consumer's to check, as the bytes pass.
+ * digest is the consumer's to check, as the bytes pass. A piece is gone when the next one is asked for.
  */
 export async function* downloadBlob(source: BlobSource, blob: Descriptor, signal: AbortSignal, from = 0): AsyncGenerator<Buffer> {
   let received = from;
@@ -39,6 +40,7 @@ export async function* downloadBlob(source: BlobSource, blob: Descriptor, signal
         if (received > blob.size) throw failure('failed-precondition', { act: 'get blob', object: blob.digest, why: `${source.host} sends more than the ${blob.size} bytes that the manifest says` });
         source.arrived?.(chunk.length);
         yield chunk;
+        freeSpent(chunk);
       }
       if (received < blob.size) throw failure('unavailable', { act: 'get blob', object: blob.digest, why: `${source.host} ended after ${received} of ${blob.size} bytes` });
     } catch (error) {
