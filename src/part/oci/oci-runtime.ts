@@ -151,7 +151,10 @@ export class OciRuntime {
     }
   }
 
-  /** The CPU time of a container in a sandbox, in nanoseconds; undefined when the sandbox does not tell. */
+  /**
+   * The CPU time of a container in a sandbox, in nanoseconds: its share of the sandbox's, by the ticks that its first process and what descends from
+   * it have been seen at work; zero before the first of them. Undefined when the sandbox does not tell.
+   */
   async cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
     const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
     return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
