@@ -63,6 +63,19 @@ async function testSandboxes(): Promise<void> {
     assert.match(ws.of(3).toString(), /"reason":"ExitCode","message":"5"/);
   });
 
+  test('all streams of a command on a terminal are that terminal, every time', async () => {
+    const sizesSeen = async (): Promise<string> => {
+      const { url } = await client.exec({ ...session, tty: true, stderr: false, cmd: ['sh', '-c', 'stty size <&1 && stty size <&2'] });
+      const ws = new WsClient(url, 'v5.channel.k8s.io');
+      await ws.opened;
+      ws.send(4, '{"Width":101,"Height":33}');
+      await ws.closed;
+      return ws.of(1).toString();
+    };
+
+    for (let n = 0; n < 8; n++) assert.match(await sizesSeen(), /^\d+ \d+\r\n\d+ \d+\r\n$/);
+  });
+
   test('who attaches talks to the container itself', async () => {
     const { url } = await client.attach(session);
     await assertAnswersLines(url);
