@@ -2,7 +2,7 @@
  * One OCI runtime (crun, runc) as a handler of pods: its commands on containers that exist. Containers are created through
  * conmon (conmon.ts), commands run inside them by exec-sync.ts.
  */
-import { failure, isKind } from '../../base/errors.ts';
+import { failure, isKind, messageOf } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import type { Logger } from '../../base/log.ts';
 import { run } from '../../host/spawn.ts';
@@ -12,6 +12,7 @@ import { runtimeFailure } from './runtime-failure.ts';
 import { parseProbe } from './runtime-probe.ts';
 import type { RuntimeProbe } from './runtime-probe.ts';
 import { parseCpuTime, withDescendants } from './sandbox-answers.ts';
+import { SandboxCpuTimes } from './sandbox-cpu-times.ts';
 import { StartGates } from './start-gate.ts';
 
 export interface OciRuntimeDeps {
@@ -84,6 +85,7 @@ export class OciRuntime {
   /** For a sandbox, or a container of a runtime that has none. */
   readonly #startCommand: Command;
   readonly #gates: StartGates | undefined;
+  readonly #cpuTimes = new SandboxCpuTimes((id) => this.#askCpuTime(id));
   readonly #log: Logger;
 
   constructor(deps: OciRuntimeDeps) {
@@ -153,11 +155,21 @@ export class OciRuntime {
 
   /**
    * The CPU time of a container in a sandbox, in nanoseconds: its share of the sandbox's, by the ticks that its first process and what descends from
-   * it have been seen at work; zero before the first of them. Undefined when the sandbox does not tell.
+   * it have been seen at work; zero before the first of them. It never falls. Undefined when the sandbox does not tell, or hangs: the stats of the
+   * whole node are listed all the same.
    */
-  async cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
-    const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
-    return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
+  cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
+    return this.#cpuTimes.of(id);
+  }
+
+  async #askCpuTime(id: string): Promise<bigint | undefined> {
+    try {
+      const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
+      return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
+    } catch (error) {
+      this.#log.warn('the CPU time of a container in a sandbox is not known', { container: id, error: messageOf(error) });
+      return undefined;
+    }
   }
 
   /**
@@ -168,6 +180,7 @@ export class OciRuntime {
     const args = ['delete', ...(options.force ? ['--force'] : []), id];
     const result = await this.#run('delete container', id, args, { deadlineMs: commandDeadlineMs });
     await this.#gates?.remove(id);
+    this.#cpuTimes.forget(id);
     if (result.code === 0) return;
     const failed = this.#failed('delete container', id, result);
     if (!isKind(failed, 'not-found')) throw failed;
