@@ -42,6 +42,10 @@ export interface OciRuntimeDeps {
 export interface SandboxTraits {
   /** Pods' connections are made by the node's kernel, not by gVisor's. */
   readonly hostNetwork: boolean;
+  /** System call filters of the node's files are loaded inside. */
+  readonly ociSeccomp: boolean;
+  /** Some kind of device of the node can be used inside. */
+  readonly hostDevices: boolean;
   /** Words in front of the `start` of a sandbox. */
   readonly startWrapper: readonly string[];
 }

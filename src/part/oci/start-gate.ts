@@ -80,11 +80,16 @@ export class StartGates {
     }
   }
 
-  /** Takes the gate of a deleted container away, and a lock file that a command of runsc made anew while another deleted the container. */
+  /**
+   * Takes the gate of a deleted container away, and lock files that a command of runsc made anew while another deleted the container; with a
+   * sandbox those of all the containers that were in it.
+   */
   async remove(id: string): Promise<void> {
     await this.dismiss(id);
     await rm(join(this.#root, id), { recursive: true, force: true });
-    const names = (await readdir(this.#root)).filter((name) => name.startsWith(`${id}_sandbox:`));
-    if (!names.some((name) => name.endsWith('.state'))) await Promise.all(names.map((name) => rm(join(this.#root, name), { force: true })));
+    const names = await readdir(this.#root);
+    const locks = names.filter((name) => name.endsWith('.lock') && (name.startsWith(`${id}_sandbox:`) || name.endsWith(`_sandbox:${id}.lock`)));
+    const stale = locks.filter((name) => !names.includes(name.replace(/lock$/, 'state')));
+    await Promise.all(stale.map((name) => rm(join(this.#root, name), { force: true })));
   }
 }
