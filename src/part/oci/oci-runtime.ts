@@ -109,7 +109,10 @@ export class OciRuntime {
 
   /** What conmon creates a container with. `asSandbox`: it is what the pod's other containers run in. */
   createCommandOf(id: string, asSandbox: boolean): Command {
-    return this.#gates === undefined || asSandbox ? this.createCommand : this.#gates.creating(id, this.createCommand);
+    if (this.#gates === undefined) return this.createCommand;
+    if (!asSandbox) return this.#gates.creating(id, this.createCommand);
+    this.#gates.expect(id);
+    return this.createCommand;
   }
 
   /** What the program says of itself: version and features. */
