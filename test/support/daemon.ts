@@ -132,8 +132,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
 }
 
 /** The one handler that the daemon does not know by itself, where RUNTIME names it; in a drop-in, as tests replace the file. */
-function configureSandboxes({ configFile }: DaemonPaths, { runtime = process.env.RUNTIME }: DaemonOptions): void {
-  if (runtime !== 'runsc') return;
+function configureSandboxes({ configFile }: DaemonPaths, { runtime = process.env.RUNTIME, config = '' }: DaemonOptions): void {
+  if (runtime !== 'runsc' || config.includes('[runtime.handlers.runsc]')) return;
   mkdirSync(`${configFile}.d`);
   writeFileSync(path.join(`${configFile}.d`, 'runsc.toml'), '[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\nflags = ["--network=host", "--net-raw", "--oci-seccomp"]\n');
 }
