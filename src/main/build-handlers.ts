@@ -4,9 +4,10 @@ import type { Logger } from '../base/log.ts';
 import { makePrivateDir } from '../host/files.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupDriver } from '../part/cgroup/cgroup-path.ts';
-import { hasHostNetwork, withoutNetSysctls } from '../part/oci/gvisor.ts';
+import { hasFlag, hasHostNetwork, withoutNetSysctls } from '../part/oci/gvisor.ts';
 import { hybridWrapper } from '../part/oci/hybrid-wrapper.ts';
 import { OciRuntime } from '../part/oci/oci-runtime.ts';
+import type { SandboxTraits } from '../part/oci/oci-runtime.ts';
 import { RuntimeHandlers } from '../part/oci/runtime-handlers.ts';
 import { runtimeKind } from '../part/oci/runtime-kind.ts';
 import type { HandlerSettings } from './remembered-handlers.ts';
@@ -23,10 +24,19 @@ export async function buildHandlers(deps: { settings: Config['runtime']; retired
     return new OciRuntime({
       name, path, stateRoot, systemdCgroup: cgroups.driver === 'systemd', flags, createTimeoutMs: createTimeout,
       ...(wrapper === undefined ? {} : { createWrapper: wrapper }), chownsStreams: crun || gvisor, sendsTerminal: crun,
-      ...(gvisor ? { sandbox: { hostNetwork: hasHostNetwork(flags), startWrapper: withoutNetSysctls() } } : {}), log: deps.log,
+      ...(gvisor ? { sandbox: sandboxTraits(flags) } : {}), log: deps.log,
     });
   }));
   return new RuntimeHandlers(await build(settings.handlers), settings.defaultHandler, await build(retired));
+}
+
+function sandboxTraits(flags: readonly string[]): SandboxTraits {
+  return {
+    hostNetwork: hasHostNetwork(flags),
+    ociSeccomp: hasFlag(flags, 'oci-seccomp'),
+    hostDevices: hasFlag(flags, 'nvproxy') || hasFlag(flags, 'tpuproxy'),
+    startWrapper: withoutNetSysctls(),
+  };
 }
 
 /** Only crun refuses a hybrid host whose cgroup2 side still owns a controller. */

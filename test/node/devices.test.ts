@@ -123,7 +123,7 @@ test('names that are none, devices that are not there or claimed twice are refus
   cdiFile(other, { three: { deviceNodes: [{ path: '/dev/absent-gpu' }] } });
   await assertRefused(field('test.example/gpu=three'), status.FAILED_PRECONDITION, /its device node \/dev\/absent-gpu cannot be used: there is no such file on this node/);
   cdiFile(other, { three: { hooks: [{ hookName: 'createRuntime', path: '/bin/sh', args: ['sh', '-c', 'exit 3'] }] } });
-  await assertRefused(field('test.example/gpu=three'), status.FAILED_PRECONDITION, /error (executing|running) hook/);
+  await assertRefused(field('test.example/gpu=three'), status.FAILED_PRECONDITION, /(error|failure) (executing|running) hook/);
 });
 
 test('a broken spec file breaks no other device, and the verbose status tells of it', async (t) => {
@@ -221,7 +221,7 @@ test('a hook that is broken is left out with a word; one whose program is missin
   hookFile('broken', { always: true }, ['createRuntime'], { path: '/absent/program' });
   await assertRefused({}, status.FAILED_PRECONDITION, /run OCI hook .*broken\.json: its program cannot be run: ENOENT/);
   hookFile('broken', { always: true }, ['createRuntime'], { path: '/bin/sh', args: ['sh', '-c', 'echo the hook says why >&2; exit 3'] });
-  await assertRefused({}, status.FAILED_PRECONDITION, /error (executing|running) hook/);
+  await assertRefused({}, status.FAILED_PRECONDITION, /(error|failure) (executing|running) hook/);
 
   rmSync(path.join(hooksDir, 'broken.json'));
   assert.equal(await node.outputOf(pod, { script: 'echo runs' }), 'runs\n');

@@ -63,6 +63,19 @@ async function testSandboxes(): Promise<void> {
     assert.match(ws.of(3).toString(), /"reason":"ExitCode","message":"5"/);
   });
 
+  test('all streams of a command on a terminal are that terminal, every time', async () => {
+    const sizesSeen = async (): Promise<string> => {
+      const { url } = await client.exec({ ...session, tty: true, stderr: false, cmd: ['sh', '-c', 'stty size <&1 && stty size <&2'] });
+      const ws = new WsClient(url, 'v5.channel.k8s.io');
+      await ws.opened;
+      ws.send(4, '{"Width":101,"Height":33}');
+      await ws.closed;
+      return ws.of(1).toString();
+    };
+
+    for (let n = 0; n < 8; n++) assert.match(await sizesSeen(), /^\d+ \d+\r\n\d+ \d+\r\n$/);
+  });
+
   test('who attaches talks to the container itself', async () => {
     const { url } = await client.attach(session);
     await assertAnswersLines(url);
@@ -99,24 +112,21 @@ async function testSandboxes(): Promise<void> {
 
   test('a container in a sandbox of its own is measured, and of several only the CPU time is known', async () => {
     const alone = await node.runPod({}, 'runsc');
-    const one = await node.runContainer(alone);
-    const worked = async (containerId: string) => {
-      await node.sh(containerId, 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done');
-      return await eventually(async () => {
-        const { stats } = await client.containerStats({ containerId });
-        assert.ok(stats!.cpu!.usageCoreNanoSeconds!.value > 0n);
-        return stats;
-      });
-    };
-    const single = await worked(one);
-    const two = await node.runContainer(alone);
-    const second = await worked(two);
+    const busy = { script: 'while :; do :; done' };
+    const atWork = (containerId: string) => eventually(async () => {
+      const { stats } = await client.containerStats({ containerId });
+      assert.ok(stats!.cpu!.usageCoreNanoSeconds!.value > 0n);
+      return stats;
+    });
+    const single = await atWork(await node.runContainer(alone, busy));
+    const second = await atWork(await node.runContainer(alone, busy));
     const { stats: whole } = await client.podSandboxStats({ podSandboxId: alone.id });
 
     assert.ok(single!.memory!.workingSetBytes!.value > 1n << 20n);
     assert.equal(second!.memory, undefined);
     assert.ok(whole!.linux!.memory!.workingSetBytes!.value > 1n << 20n);
     assert.deepEqual([whole!.linux!.containers.length, whole!.linux!.network!.defaultInterface!.name], [2, 'eth0']);
+    await node.removePod(alone);
   });
 
   test('at its timeout a command is killed with its children', async () => {

@@ -73,7 +73,8 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   const part = beginPart();
   const paths = pathsIn(part.dir);
   for (const dir of [paths.root, paths.logs]) mkdirSync(dir, { mode: 0o711 });
-  writeFileSync(paths.configFile, `${options.config ?? ''}${sandboxedHandler(options)}`);
+  writeFileSync(paths.configFile, options.config ?? '');
+  configureSandboxes(paths, options);
   writeFileSync(paths.registriesConf, options.registriesConf ?? '');
   const network = makeTestNetwork({ mark: part.mark, confDir: paths.cniConfDir, dataDir: path.join(part.dir, 'ipam') });
   const environment = { PATH: process.env.PATH!, [markVariable]: part.mark, ...compileCache(), ...options.env };
@@ -130,9 +131,11 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<Daemon> 
   return daemon;
 }
 
-/** The one handler that the daemon does not know by itself, where RUNTIME names it. */
-function sandboxedHandler({ runtime = process.env.RUNTIME, config = '' }: DaemonOptions): string {
-  return runtime === 'runsc' && !config.includes('[runtime.handlers.runsc]') ? '\n[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\n' : '';
+/** The one handler that the daemon does not know by itself, where RUNTIME names it; in a drop-in, as tests replace the file. */
+function configureSandboxes({ configFile }: DaemonPaths, { runtime = process.env.RUNTIME, config = '' }: DaemonOptions): void {
+  if (runtime !== 'runsc' || config.includes('[runtime.handlers.runsc]')) return;
+  mkdirSync(`${configFile}.d`);
+  writeFileSync(path.join(`${configFile}.d`, 'runsc.toml'), '[runtime.handlers.runsc]\npath = "/usr/bin/runsc"\nflags = ["--network=host", "--net-raw", "--oci-seccomp"]\n');
 }
 
 /** Stops and removes every pod that a runtime knows. */

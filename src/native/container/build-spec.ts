@@ -4,6 +4,7 @@ import { getByIdPrefix } from '../../base/object-id.ts';
 import { ContainerState, NamespaceMode } from '../../gen/cri.ts';
 import type { ContainerConfig, LinuxContainerSecurityContext } from '../../gen/cri.ts';
 import { requestedDevices } from '../../part/cdi/requested-devices.ts';
+import { capabilitiesUnknownToGvisor } from '../../part/oci/gvisor.ts';
 import { buildContainerSpec } from '../../part/spec/build-container-spec.ts';
 import type { OciSpec } from '../../part/spec/oci-spec.ts';
 import { hostDevices, resolveDevices } from '../../part/spec/resolve-devices.ts';
@@ -57,7 +58,7 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     hostname: pod.hostname,
     podFiles: { resolvConf: pod.resolvConf, hostname: pod.hostnameFile, shm: pod.shm },
     volumes,
-    facts: deps.hostFacts,
+    facts: factsFor(deps, pod),
     defaults: defaults.container,
     handler,
     devices,
@@ -69,6 +70,12 @@ export async function buildSpec(deps: ContainerDeps, { id, pod, config, image }:
     ...classes,
   });
   return { spec: withHooks(spec, await hooksOf(deps, { pod, config }, spec)), identity, cgroupsPath };
+}
+
+/** What `ALL` and privileged stand for is less in a gVisor sandbox: it knows not every capability. */
+function factsFor({ hostFacts, handlers }: ContainerDeps, pod: ContainerInTheMaking['pod']): ContainerDeps['hostFacts'] {
+  if (handlers.find(pod.handler)?.sandbox === undefined) return hostFacts;
+  return { ...hostFacts, capabilities: hostFacts.capabilities.filter((name) => !capabilitiesUnknownToGvisor.includes(name)) };
 }
 
 async function cdiEdits(deps: ContainerDeps, { pod, config }: Pick<ContainerInTheMaking, 'pod' | 'config'>): Promise<ContainerEdits[]> {

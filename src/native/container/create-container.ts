@@ -11,6 +11,7 @@ import { resourcesInForce, withCpuOf } from '../../part/spec/resource-change.ts'
 import { containerUser } from '../../part/spec/resolve-user.ts';
 import { buildSpec } from './build-spec.ts';
 import type { BuiltSpec } from './build-spec.ts';
+import { checkSandboxed } from './check-sandboxed.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerKey } from './container-record.ts';
 import type { ContainerRecord } from './container-record.ts';
@@ -52,6 +53,7 @@ export async function createContainer(deps: ContainerDeps, request: CreateReques
   const { config } = request;
   const pod = asAnnounced(readyPod(deps, request.podId), request.podConfig);
   checkContainerConfig(config, pod.config);
+  checkSandboxed(deps.handlers.find(pod.handler), config);
   const logPath = logPathOf(pod.config, config);
   let joined = true;
   const id = await deps.creating.run(containerKey(pod.id, config), async () => {

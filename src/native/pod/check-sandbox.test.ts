@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { LinuxSandboxSecurityContext, NamespaceMode, PodSandboxConfig } from '../../gen/cri.ts';
 import { checkSandbox } from './check-sandbox.ts';
 
-const inGvisor = { name: 'runsc', sandbox: { hostNetwork: false, startWrapper: [] } };
-const onHostNetwork = { name: 'runsc', sandbox: { hostNetwork: true, startWrapper: [] } };
+const inGvisor = { name: 'runsc', sandbox: { hostNetwork: false, ociSeccomp: false, hostDevices: false, startWrapper: [] } };
+const onHostNetwork = { name: 'runsc', sandbox: { hostNetwork: true, ociSeccomp: false, hostDevices: false, startWrapper: [] } };
 const plain = { name: 'crun', sandbox: undefined };
 
 function podWith(options: object): PodSandboxConfig {
@@ -30,4 +30,18 @@ test('a pod in a gVisor sandbox has no namespace of the node, and no users mappe
 
 test('with the flag for it a sandbox has the network of the node', () => {
   checkSandbox(onHostNetwork, podWith({ network: NamespaceMode.NODE }));
+});
+
+test('a sysctl is refused that the kernel of a sandbox would never hear of', () => {
+  const asking = (key: string): PodSandboxConfig => {
+    const config = podWith({});
+    return { ...config, linux: { ...config.linux!, sysctls: { [key]: '1' } } };
+  };
+  const refused = { kind: 'failed-precondition', message: /^run pod default\/shop: config\.linux\.sysctls\[.*\]: handler runsc .*own kernel it cannot be set: leave it out$/ };
+
+  assert.throws(() => checkSandbox(inGvisor, asking('kernel.shm_rmid_forced')), refused);
+  assert.throws(() => checkSandbox(inGvisor, asking('net.ipv4.tcp_syncookies')), refused);
+  assert.throws(() => checkSandbox(onHostNetwork, asking('kernel.shm_rmid_forced')), refused);
+  checkSandbox(onHostNetwork, asking('net.ipv4.tcp_syncookies'));
+  checkSandbox(plain, asking('kernel.shm_rmid_forced'));
 });

@@ -1,5 +1,4 @@
 import { closeSync } from 'node:fs';
-import type { Socket } from 'node:net';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConsoleSocket } from '../../host/console-socket.ts';
@@ -27,7 +26,7 @@ interface OnTerminal {
 /** With a terminal: the command's streams are a pseudo-terminal of the container. */
 export async function startOnTerminal(request: ExecSessionRequest, files: ExecFiles, sizes: TerminalSizes): Promise<StartedExec> {
   const { child, terminal, resized, close } = request.runtime.sendsTerminal ? await receiveTerminal(request, files) : lendTerminal(request, { files, sizes });
-  const stderr = child.streams[2] as Socket;
+  const stderr = child.streams[2];
   let copy: OutputCopy | undefined;
   let hungUp = false;
   const joined = terminal.then(async (opened) => {
@@ -54,7 +53,7 @@ export async function startOnTerminal(request: ExecSessionRequest, files: ExecFi
   return {
     finished: finish(),
     exited: child.exited,
-    complaint: async () => plain(`${await complaintOf(stderr)}${await terminal.then((opened) => opened === undefined ? '' : complaintOf(opened))}`),
+    complaint: async () => plain(`${stderr === undefined ? '' : await complaintOf(stderr)}${await terminal.then((opened) => opened === undefined ? '' : complaintOf(opened))}`),
     hangUp: end,
     kill: () => child.kill('SIGKILL'),
     close: () => {
@@ -87,13 +86,14 @@ async function receiveTerminal(request: ExecSessionRequest, files: ExecFiles): P
 
 /**
  * runc keeps the container's terminal and copies between it and the one it was started on: it gets one of ours. To a command in a gVisor
- * sandbox ours is the terminal itself.
+ * sandbox ours is the terminal itself, as all three of its streams: gVisor takes any one of the three, by chance, for the terminal of all.
  */
 function lendTerminal(request: ExecSessionRequest, { files, sizes }: { files: ExecFiles; sizes: TerminalSizes }): OnTerminal {
-  const { terminal, slave } = request.runtime.sandbox === undefined ? openRawTerminal() : openTerminal();
+  const sandboxed = request.runtime.sandbox !== undefined;
+  const { terminal, slave } = sandboxed ? openTerminal() : openRawTerminal();
   try {
     if (sizes.latest !== undefined) terminal.resize(sizes.latest);
-    const child = spawnExec(request, { files, stdio: [slave, slave, 'pipe-out'] });
+    const child = spawnExec(request, { files, stdio: [slave, slave, sandboxed ? slave : 'pipe-out'] });
     return { child, terminal: Promise.resolve(terminal), resized: () => child.kill('SIGWINCH'), close: () => {} };
   } catch (error) {
     terminal.destroy();

@@ -2,7 +2,7 @@
  * One OCI runtime (crun, runc) as a handler of pods: its commands on containers that exist. Containers are created through
  * conmon (conmon.ts), commands run inside them by exec-sync.ts.
  */
-import { failure, isKind } from '../../base/errors.ts';
+import { failure, isKind, messageOf } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import type { Logger } from '../../base/log.ts';
 import { run } from '../../host/spawn.ts';
@@ -12,6 +12,7 @@ import { runtimeFailure } from './runtime-failure.ts';
 import { parseProbe } from './runtime-probe.ts';
 import type { RuntimeProbe } from './runtime-probe.ts';
 import { parseCpuTime, withDescendants } from './sandbox-answers.ts';
+import { SandboxCpuTimes } from './sandbox-cpu-times.ts';
 import { StartGates } from './start-gate.ts';
 
 export interface OciRuntimeDeps {
@@ -41,6 +42,10 @@ export interface OciRuntimeDeps {
 export interface SandboxTraits {
   /** Pods' connections are made by the node's kernel, not by gVisor's. */
   readonly hostNetwork: boolean;
+  /** System call filters of the node's files are loaded inside. */
+  readonly ociSeccomp: boolean;
+  /** Some kind of device of the node can be used inside. */
+  readonly hostDevices: boolean;
   /** Words in front of the `start` of a sandbox. */
   readonly startWrapper: readonly string[];
 }
@@ -84,6 +89,7 @@ export class OciRuntime {
   /** For a sandbox, or a container of a runtime that has none. */
   readonly #startCommand: Command;
   readonly #gates: StartGates | undefined;
+  readonly #cpuTimes = new SandboxCpuTimes((id) => this.#askCpuTime(id));
   readonly #log: Logger;
 
   constructor(deps: OciRuntimeDeps) {
@@ -103,7 +109,10 @@ export class OciRuntime {
 
   /** What conmon creates a container with. `asSandbox`: it is what the pod's other containers run in. */
   createCommandOf(id: string, asSandbox: boolean): Command {
-    return this.#gates === undefined || asSandbox ? this.createCommand : this.#gates.creating(id, this.createCommand);
+    if (this.#gates === undefined) return this.createCommand;
+    if (!asSandbox) return this.#gates.creating(id, this.createCommand);
+    this.#gates.expect(id);
+    return this.createCommand;
   }
 
   /** What the program says of itself: version and features. */
@@ -151,10 +160,23 @@ export class OciRuntime {
     }
   }
 
-  /** The CPU time of a container in a sandbox, in nanoseconds; undefined when the sandbox does not tell. */
-  async cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
-    const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
-    return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
+  /**
+   * The CPU time of a container in a sandbox, in nanoseconds: its share of the sandbox's, by the ticks that its first process and what descends from
+   * it have been seen at work; zero before the first of them. It never falls. Undefined when the sandbox does not tell, or hangs: the stats of the
+   * whole node are listed all the same.
+   */
+  cpuTimeInSandbox(id: string): Promise<bigint | undefined> {
+    return this.#cpuTimes.of(id);
+  }
+
+  async #askCpuTime(id: string): Promise<bigint | undefined> {
+    try {
+      const result = await this.#run('ask what container uses', id, ['events', '--stats', id], { deadlineMs: askDeadlineMs });
+      return result.code === 0 ? parseCpuTime(result.stdout.toString()) : undefined;
+    } catch (error) {
+      this.#log.warn('the CPU time of a container in a sandbox is not known', { container: id, error: messageOf(error) });
+      return undefined;
+    }
   }
 
   /**
@@ -165,6 +187,7 @@ export class OciRuntime {
     const args = ['delete', ...(options.force ? ['--force'] : []), id];
     const result = await this.#run('delete container', id, args, { deadlineMs: commandDeadlineMs });
     await this.#gates?.remove(id);
+    this.#cpuTimes.forget(id);
     if (result.code === 0) return;
     const failed = this.#failed('delete container', id, result);
     if (!isKind(failed, 'not-found')) throw failed;

@@ -20,5 +20,6 @@ test('a process that the table has not any more is named alone', () => {
 
 test('the CPU time of a container is read in nanoseconds, and from nothing else', () => {
   assert.equal(parseCpuTime('{"type":"stats","id":"1","data":{"cpu":{"usage":{"total":565623039}},"memory":{"usage":{"limit":0}}}}'), 565_623_039n);
+  assert.equal(parseCpuTime('{"type":"stats","id":"1","data":{"cpu":{"usage":{}},"memory":{"usage":{"total":7,"limit":0}}}}'), 0n, 'one that has not used a whole tick yet');
   assert.equal(parseCpuTime('{"data":{"memory":{"usage":{"total":1}}}}'), undefined);
 });

@@ -8,8 +8,8 @@ export function withDescendants(pid: number, table: string): number[] {
   return found;
 }
 
-/** Nanoseconds of CPU of one container, from `runsc events --stats`; undefined for any other text. */
+/** Nanoseconds of CPU of one container, from `runsc events --stats`, which leaves out a total of zero; undefined for any other text. */
 export function parseCpuTime(text: string): bigint | undefined {
-  const total = /"cpu":\s*\{\s*"usage":\s*\{[^}]*"total":\s*(\d+)/.exec(text)?.[1];
-  return total === undefined ? undefined : BigInt(total);
+  const usage = /"cpu":\s*\{\s*"usage":\s*\{([^}]*)\}/.exec(text)?.[1];
+  return usage === undefined ? undefined : BigInt(/"total":\s*(\d+)/.exec(usage)?.[1] ?? 0);
 }

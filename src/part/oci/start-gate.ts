@@ -49,6 +49,8 @@ export interface GateAnswer {
 
 export class StartGates {
   readonly #root: string;
+  /** Sandboxes whose lock is there before they are. */
+  readonly #making = new Set<string>();
 
   /** `root`: the folder of the runtime's state, in which a container's gate has a folder by its id. */
   constructor(root: string) {
@@ -80,11 +82,25 @@ export class StartGates {
     }
   }
 
-  /** Takes the gate of a deleted container away, and a lock file that a command of runsc made anew while another deleted the container. */
+  /** Called before a sandbox is created. */
+  expect(sandboxId: string): void {
+    this.#making.add(sandboxId);
+  }
+
+  /**
+   * Takes the gate of a deleted container away, and lock files that are left: whatever deletes one container of a sandbox looks at all of them,
+   * and makes the locks anew of those that are deleted at the same time.
+   */
   async remove(id: string): Promise<void> {
     await this.dismiss(id);
     await rm(join(this.#root, id), { recursive: true, force: true });
-    const names = (await readdir(this.#root)).filter((name) => name.startsWith(`${id}_sandbox:`));
-    if (!names.some((name) => name.endsWith('.state'))) await Promise.all(names.map((name) => rm(join(this.#root, name), { force: true })));
+    this.#making.delete(id);
+    const names = new Set(await readdir(this.#root));
+    const isStale = (name: string): boolean => {
+      const [, container, sandbox] = /^(\w+)_sandbox:(\w+)\.lock$/.exec(name) ?? [];
+      if (container === undefined || sandbox === undefined || names.has(`${container}_sandbox:${sandbox}.state`)) return false;
+      return container === id || (!names.has(`${sandbox}_sandbox:${sandbox}.state`) && !this.#making.has(sandbox));
+    };
+    await Promise.all([...names].filter(isStale).map((name) => rm(join(this.#root, name), { force: true })));
   }
 }

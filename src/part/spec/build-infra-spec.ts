@@ -63,7 +63,7 @@ export function buildInfraSpec(input: InfraInput): OciSpec {
       ...(labels?.process === undefined ? {} : { selinuxLabel: labels.process }),
       oomScoreAdj: possibleOomScore(infraOomScore, facts, input.defaults),
     },
-    mounts: [...userNamespaceMounts(defaultMounts(false), input), ...pauseMount(input)],
+    mounts: [...(podMappings(input) === undefined ? defaultMounts(false) : userNamespaceMounts(defaultMounts(false), input)), ...pauseMount(input)],
     linux: inUserNamespace({
       ...spec.linux,
       namespaces: [{ type: 'mount' }, ...podNamespaces(input, undefined), { type: 'pid' }, ...(facts.cgroupMode === 'v2' ? [{ type: 'cgroup' } as const] : [])],
