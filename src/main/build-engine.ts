@@ -15,6 +15,7 @@ import { SingleFlight } from '../base/single-flight.ts';
 import { onAbandoned } from '../host/abandoned.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
+import { fencedFiles } from '../host/fenced-files.ts';
 import { pathThreads } from '../host/path-resolver.ts';
 import { probeProjectQuotas, ProjectQuotas } from '../host/project-quota.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
@@ -202,7 +203,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       exitWatch.close();
       usage.close();
       cni.close();
-      await pathThreads.close();
+      await Promise.all([pathThreads.close(), fencedFiles.close()]);
       forgetAbandoned();
       await images.close();
       store.close();
