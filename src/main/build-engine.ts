@@ -53,6 +53,7 @@ import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
 import { HookFolders } from '../part/hooks/hook-folders.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
+import { clearProgramCopies } from '../part/oci/held-program-copies.ts';
 import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
@@ -176,6 +177,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps), () => images.arrears(debts)], debts });
   await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
+  void clearProgramCopies(runtimeStates, log);
   reconciler.start();
   const leaks = new LeakSearch({
     places: leakPlaces({
