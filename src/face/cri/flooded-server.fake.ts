@@ -16,8 +16,8 @@ const warned: string[] = [];
 const log = { ...silentLogger, warn: (message: string, fields = {}) => void warned.push(`${message} ${JSON.stringify(fields)}`), with: () => silentLogger };
 const server = await serveGrpc({ socketPath, services: criServices({ engine, sessions: noSessions, runtimeVersion: '1', maxMessageBytes }), log, maxMessageBytes });
 
-process.on('message', () => {
-  gc?.(); // what is held is asked for, not what is about to go
+process.on('message', (asked) => {
+  if (asked === 'held') gc?.(); // and not what is about to go
   process.send?.({ rss: process.memoryUsage().rss, inFlight: server.inFlight, warned });
 });
 process.on('disconnect', () => process.exit());
