@@ -2,13 +2,11 @@
  * The files of an administrator's configuration folders, parsed. Folders are listed and files looked at on each use, so that what was just written
  * counts; a file is read and parsed again only when it is another version (inode, size, times). No watcher, hence nothing to lose.
  */
-import { constants } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
-import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode, messageOf } from '../base/errors.ts';
+import { during, GantryError, hasCode, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { inTime } from './in-time.ts';
+import { fencedFiles } from './fenced-files.ts';
+import type { ListedFile } from './path-worker.ts';
 
 export interface ParsedFile<T> {
   /** Of the file; of the folder when that is what cannot be read. */
@@ -51,10 +49,9 @@ export class ParsedFiles<T> {
    * which is logged once for each version of it. Errors: deadline-exceeded when a file system does not answer.
    */
   async read(folders: readonly string[]): Promise<readonly ParsedFile<T>[]> {
-    const act = `read ${this.#options.what} files`;
     const known = new Map<string, Known<T>>();
     for (const [folder, path] of folders.entries()) {
-      for (const one of await inTime(this.#folder(path, folder), { act, path })) known.set(one.file.path, one);
+      for (const one of await this.#folder(path, folder)) known.set(one.file.path, one);
     }
     for (const [path, { version, file }] of known) {
       if (file.problem !== undefined && this.#known.get(path)?.version !== version) this.#options.log.warn(`${this.#options.what} file left out`, { file: path, problem: file.problem });
@@ -64,47 +61,44 @@ export class ParsedFiles<T> {
   }
 
   async #folder(path: string, folder: number): Promise<Known<T>[]> {
-    let names: string[];
+    let listed: ListedFile[];
     try {
-      names = await readdir(path);
+      listed = await fencedFiles.listVersions(path, this.#options.suffixes);
     } catch (error) {
       if (hasCode(error, 'ENOENT')) return [];
+      if (error instanceof GantryError) throw during(error, { act: `read ${this.#options.what} files` });
       return [{ version: messageOf(error), file: { path, name: '', folder, content: undefined, problem: messageOf(error) } }];
     }
-    const wanted = names.filter((name) => this.#options.suffixes.some((suffix) => name.endsWith(suffix))).sort();
-    const files = await Promise.all(wanted.map((name) => this.#file(join(path, name), { name, folder })));
-    return files.filter((file) => file !== undefined);
+    const files: Known<T>[] = [];
+    // One after the other: each that is under way has a thread.
+    for (const file of listed) {
+      const known = await this.#file(join(path, file.name), { listed: file, place: { name: file.name, folder } });
+      if (known !== undefined) files.push(known);
+    }
+    return files;
   }
 
-  async #file(path: string, place: { name: string; folder: number }): Promise<Known<T> | undefined> {
-    let version = '';
+  async #file(path: string, { listed, place }: { listed: ListedFile; place: { name: string; folder: number } }): Promise<Known<T> | undefined> {
+    if ('problem' in listed) return { version: listed.problem, file: { path, ...place, content: undefined, problem: listed.problem } };
+    const versionHere = (version: string): string => `${version},${place.folder}`;
+    let version = versionHere(listed.version);
+    const known = this.#known.get(path);
+    if (known?.version === version) return known;
     try {
-      version = versionOf(await stat(path, { bigint: true }), place.folder);
-      const known = this.#known.get(path);
-      if (known?.version === version) return known;
-      const read = await readWhole(path);
-      version = versionOf(read.stats, place.folder);
-      return { version, file: { path, ...place, content: await this.#options.parse(read.text, path), problem: undefined } };
+      const read = await fencedFiles.readVersion(path, maxBytes).catch((error: unknown) => this.#unreadable(error));
+      version = versionHere(read.version);
+      return { version, file: { path, ...place, content: await this.#options.parse(read.bytes.toString('utf8'), path), problem: undefined } };
     } catch (error) {
+      if (error instanceof Fenced) throw during(error.cause, { act: `read ${this.#options.what} files` });
       if (hasCode(error, 'ENOENT')) return undefined; // taken away between the listing and now
       return { version, file: { path, ...place, content: undefined, problem: messageOf(error) } };
     }
   }
-}
 
-function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats, folder: number): string {
-  return [dev, ino, size, mtimeNs, ctimeNs, folder].join();
-}
-
-// Opened without blocking: a FIFO would wait for a writer.
-async function readWhole(path: string): Promise<{ text: string; stats: BigIntStats }> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stats = await file.stat({ bigint: true });
-    if (!stats.isFile()) throw new Error('it is not a regular file');
-    if (stats.size > maxBytes) throw new Error(`it has ${stats.size} bytes, more than ${maxBytes}`);
-    return { text: await file.readFile('utf8'), stats };
-  } finally {
-    await file.close();
+  /** A file system that does not answer is no fault of the file. */
+  #unreadable(error: unknown): never {
+    throw error instanceof GantryError ? new Fenced('no answer', { cause: error }) : error;
   }
 }
+
+class Fenced extends Error {}

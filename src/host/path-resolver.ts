@@ -22,14 +22,20 @@ export class PathResolver {
   readonly #deadlineMs: number;
   readonly #mostLost: number;
   readonly #workerFile: URL;
+  readonly #onceAPath: boolean;
   readonly #idle = new Set<Worker>();
+  readonly #lostPaths = new Set<string>();
   #lost = 0;
   #reaper: NodeJS.Timeout | undefined;
 
-  /** `mostLost`: how many threads may wait for dead file systems at the same time; each costs a few megabytes. */
-  constructor(options: { deadlineMs?: number; mostLost?: number; workerFile?: URL } = {}) {
+  /**
+   * `mostLost`: how many threads may wait for dead file systems at the same time; each costs a few megabytes. `onceAPath`: a path that had no answer is
+   * not asked for again while a thread still waits there, but refused at once.
+   */
+  constructor(options: { deadlineMs?: number; mostLost?: number; onceAPath?: boolean; workerFile?: URL } = {}) {
     this.#deadlineMs = options.deadlineMs ?? 10_000;
     this.#mostLost = options.mostLost ?? 16;
+    this.#onceAPath = options.onceAPath ?? false;
     this.#workerFile = options.workerFile ?? usualWorker;
   }
 
@@ -38,7 +44,7 @@ export class PathResolver {
    * deadline-exceeded. Too many others that were never answered: unavailable. Anything else: failed-precondition.
    */
   async resolve(path: string): Promise<string> {
-    return resolveCached(path) ?? await this.#ask({ path, task: 'find' });
+    return cachedPath(path) ?? await this.#ask({ path, task: 'find' });
   }
 
   /** Makes a directory and its missing parents, mode 0755, as `mkdir -p`, and resolves it. Errors as those of `resolve`. */
@@ -61,6 +67,11 @@ export class PathResolver {
     return await this.#ask({ path, task: 'read', maxBytes });
   }
 
+  /** Resolves when files can be made in this directory. Errors as those of `resolve`. */
+  async checkWritable(path: string): Promise<void> {
+    await this.#ask({ path, task: 'write in' });
+  }
+
   /** Ends the threads. What still waits for an answer goes on until its deadline. */
   async close(): Promise<void> {
     clearTimeout(this.#reaper);
@@ -69,12 +80,20 @@ export class PathResolver {
     await Promise.all(ending.map((worker) => worker.terminate()));
   }
 
-  async #ask<Task extends keyof PathTasks>(request: PathRequest & { readonly task: Task }): Promise<PathTasks[Task]> {
+  /** What the task gives, or the code and message of Node's error. Errors: unavailable and deadline-exceeded, as those of `resolve`. */
+  async attempt<Task extends keyof PathTasks>(request: PathRequest & { readonly task: Task }): Promise<{ readonly found: PathTasks[Task] } | { readonly code: string; readonly message: string }> {
     const { path, task } = request;
+    if (this.#onceAPath && this.#lostPaths.has(path)) throw failure('unavailable', { act: task, object: path, why: 'its file system did not answer the last time, and still does not: unmount it if it is dead' });
     if (this.#lost >= this.#mostLost) throw failure('unavailable', { act: task, object: path, why: `${this.#lost} other paths are on file systems that do not answer: unmount those that are dead` });
     const answer = await this.#answerTo(request);
     if (answer === 'late') throw failure('deadline-exceeded', { act: task, object: path, why: `its file system did not answer within ${this.#deadlineMs / 1000} s` });
-    if ('found' in answer) return answer.found as PathTasks[Task];
+    return answer as { readonly found: PathTasks[Task] } | { readonly code: string; readonly message: string };
+  }
+
+  async #ask<Task extends keyof PathTasks>(request: PathRequest & { readonly task: Task }): Promise<PathTasks[Task]> {
+    const { path, task } = request;
+    const answer = await this.attempt(request);
+    if ('found' in answer) return answer.found;
     if (answer.code === 'ENOENT') throw failure('not-found', { act: task, object: path, why: 'there is no such file or directory on this node' });
     throw failure('failed-precondition', { act: task, object: path, why: answer.message });
   }
@@ -107,7 +126,11 @@ export class PathResolver {
   /** A thread within a system call cannot be ended from outside: it goes when the call comes back, and counts until then. */
   #abandon(worker: Worker, { task, path }: PathRequest): void {
     this.#lost++;
-    const over = worker.terminate().finally(() => { this.#lost--; });
+    this.#lostPaths.add(path);
+    const over = worker.terminate().finally(() => {
+      this.#lost--;
+      this.#lostPaths.delete(path);
+    });
     abandon({ act: task, object: path }, over);
   }
 
@@ -121,16 +144,27 @@ export class PathResolver {
 /** The process's own threads, as libuv's pool is the process's; idle ones end by themselves. */
 export const pathThreads = new PathResolver();
 
+function cachedPath(path: string): string | undefined {
+  const cached = resolveCached(path);
+  return cached === 'absent' ? undefined : cached;
+}
+
+/** Whether the kernel knows that there is nothing at this path, and need ask no file system. */
+export function surelyAbsent(path: string): boolean {
+  return resolveCached(path) === 'absent';
+}
+
 /**
  * The kernel's own answer from its cache of names, where that knows the whole way: it never waits (openat2, RESOLVE_CACHED, Linux 5.12).
  * That is the usual case, as the kubelet has just made or looked at what it wants mounted.
  */
-function resolveCached(path: string): string | undefined {
+function resolveCached(path: string): string | 'absent' | undefined {
   let fd: number;
   try {
     fd = libc.openat2(AT_FDCWD, path, O_PATH | O_CLOEXEC, 0, RESOLVE_CACHED);
   } catch (error) {
     if (hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE')) throw error;
+    if (hasCode(error, 'ENOENT')) return 'absent';
     return undefined; // not in the cache, or an error that the thread will meet again and explain
   }
   try {

@@ -15,6 +15,7 @@ import { SingleFlight } from '../base/single-flight.ts';
 import { onAbandoned } from '../host/abandoned.ts';
 import { makePrivateDir } from '../host/files.ts';
 import { primeThreadPool } from '../host/namespaces.ts';
+import { fencedFiles } from '../host/fenced-files.ts';
 import { pathThreads } from '../host/path-resolver.ts';
 import { probeProjectQuotas, ProjectQuotas } from '../host/project-quota.ts';
 import { createContainerEngine } from '../native/container/container-engine.ts';
@@ -52,6 +53,7 @@ import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
 import { HookFolders } from '../part/hooks/hook-folders.ts';
 import { ExitWatch } from '../part/oci/exit-watch.ts';
+import { clearProgramCopies } from '../part/oci/held-program-copies.ts';
 import { ProbeCache } from '../part/oci/probe-cache.ts';
 import { parsePlatform } from '../part/registry/platform.ts';
 import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
@@ -175,6 +177,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps), () => images.arrears(debts)], debts });
   await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
+  void clearProgramCopies(runtimeStates, log);
   reconciler.start();
   const leaks = new LeakSearch({
     places: leakPlaces({
@@ -202,7 +205,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       exitWatch.close();
       usage.close();
       cni.close();
-      await pathThreads.close();
+      await Promise.all([pathThreads.close(), fencedFiles.close()]);
       forgetAbandoned();
       await images.close();
       store.close();

@@ -1,11 +1,12 @@
 /**
  * What others notice while strangers hang: an OCI runtime in the middle of a creation, a network plugin, and the server of a mounted
- * file system, all at once. A FUSE mount that nobody serves is as dead as one of NFS whose server has gone.
+ * file system, with a volume and the administrator's registries.conf on it, all at once. A FUSE mount that nobody serves is as dead as one of NFS whose server has gone.
  */
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Mount } from '../../src/gen/cri.ts';
 import { libc, MNT_DETACH } from '../../src/host/libc.ts';
 import { message } from '../support/cri-messages.ts';
@@ -23,9 +24,13 @@ export interface HangFigures {
   readonly requests: number;
   /** How the daemon gave up on the dead mount. */
   readonly fenced: string;
+  /** How it gave up on the administrator's file there. */
+  readonly unread: string;
 }
 
 const runtime = process.env.RUNTIME ?? 'crun';
+
+const pullsAtOnce = 8;
 
 /** Rounds of requests before, and again during the hang. */
 export async function measureHang(rounds: number): Promise<HangFigures> {
@@ -39,14 +44,24 @@ export async function measureHang(rounds: number): Promise<HangFigures> {
     await requests(node, { pod, id, rounds: 5 }); // warm
     const before = await requests(node, { pod, id, rounds });
 
+    const { registriesConf } = node.daemon.paths;
+    rmSync(registriesConf);
+    symlinkSync(path.join(dead.directory, 'registries.conf'), registriesConf);
     const deadVolume = message(Mount, { hostPath: path.join(dead.directory, 'data'), containerPath: '/data' });
     let over = false;
-    let fenced = '';
+    let [fenced, unread] = ['', ''];
     const stuck = [node.createContainer(stuckPod), node.runPod({ name: 'stuck' })].map((call) => call.then(() => 'came through', (error: unknown) => String(error)));
     const mounting = (async () => {
       // The daemon does not wait long for a path, so it is asked again and again.
       while (!over) await node.createContainer(mountPod, { config: { mounts: [deadVolume] } }).catch((error: unknown) => { fenced ||= String(error); });
     })();
+    // More than libuv has threads.
+    const pulling = Array.from({ length: pullsAtOnce }, async (_, n) => {
+      while (!over) {
+        await node.pull(`registry.test/dead:${n}`).catch((error: unknown) => { unread ||= String(error); });
+        await sleep(50);
+      }
+    });
     await eventually(() => hangs.assertBoth());
     const during = await requests(node, { pod, id, rounds });
     const endedEarly = await Promise.race([...stuck, Promise.resolve('')]);
@@ -54,11 +69,11 @@ export async function measureHang(rounds: number): Promise<HangFigures> {
 
     over = true;
     hangs.letGo();
-    await mounting;
     dead.letGo();
+    await Promise.all([mounting, ...pulling]);
     await Promise.all(stuck);
     await assertRemovalLeavesNothing(node.daemon);
-    return { before: before.p99, during: during.p99, ratio: Math.max(...Object.keys(before.p99).map((kind) => during.p99[kind]! / before.p99[kind]!)), requests: before.count + during.count, fenced };
+    return { before: before.p99, during: during.p99, ratio: Math.max(...Object.keys(before.p99).map((kind) => during.p99[kind]! / before.p99[kind]!)), requests: before.count + during.count, fenced, unread };
   } finally {
     hangs.letGo();
     dead.letGo();

@@ -39,6 +39,8 @@ export interface ServerCall {
   off(event: 'cancelled', listener: () => void): unknown;
 }
 
+export type Answering = (ctx: CallContext, tell: (subject: LogFields) => void, hold: (bytes: number) => void) => Promise<void>;
+
 /** A call that lasts longer has its stages in the log line. */
 const slowMs = 1000;
 
@@ -47,11 +49,12 @@ const idPrefix = randomBytes(3).toString('hex');
 let idCount = 0;
 
 /**
- * Answers one call: `answer` reads what is asked, does the work and the sending, and `tell`s whom the call is about, for the log.
+ * Answers one call: `answer` reads what is asked, does the work and the sending, and `tell`s whom the call is about, for the log; it `holds`
+ * the bytes that it sends, which counts them until it holds others or is done.
  * Resolves to undefined when it succeeded, else to the status for the caller; never rejects.
  */
 export async function conduct(
-  method: Method, call: ServerCall, deps: ConductDeps, answer: (ctx: CallContext, tell: (subject: LogFields) => void) => Promise<void>,
+  method: Method, call: ServerCall, deps: ConductDeps, answer: Answering,
 ): Promise<CallStatus | undefined> {
   const id = `${idPrefix}-${++idCount}`;
   const stages = new Stages(method.name);
@@ -66,7 +69,7 @@ export async function conduct(
   try {
     deps.inFlight.enter(method, abort, Buffer.isBuffer(call.request) ? call.request.length : 0);
     if (call.cancelled) onCancelled();
-    await answer({ id, signal: abort.signal, stages, log }, (told) => (subject = told));
+    await answer({ id, signal: abort.signal, stages, log }, (told) => (subject = told), (bytes) => deps.inFlight.holdAnswer(abort, bytes));
   } catch (error) {
     // What breaks off on the signal throws whatever it likes (an AbortError, mostly): why it was aborted says more.
     thrown = abort.signal.aborted && !(error instanceof GantryError) ? abort.signal.reason : error;

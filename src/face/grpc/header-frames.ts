@@ -1,7 +1,7 @@
 import { failure } from '../../base/errors.ts';
 import { acceptPathAsAuthority } from './accept-path-as-authority.ts';
+import { prefaceBytes } from './frame-walk.ts';
 
-const prefaceBytes = 24; // PRI * HTTP/2.0 …
 const frameHeaderBytes = 9;
 const headersType = 1;
 const continuationType = 9;
@@ -27,6 +27,11 @@ interface Frame {
 export class HeaderFrames {
   #passing = prefaceBytes;
   #held: Buffer = Buffer.alloc(0);
+
+  /** Whether what went on so far ends with a whole frame. */
+  get betweenFrames(): boolean {
+    return this.#passing === 0;
+  }
 
   /** Takes the next bytes, which it may alter in place, and returns what may go on; a block over the limit throws resource-exhausted. */
   next(chunk: Buffer): Buffer {

@@ -76,3 +76,22 @@ test('those that would never end by themselves are aborted alone', () => {
 
   assert.deepEqual([call.signal.aborted, watch.signal.aborted], [false, true]);
 });
+
+test('answers that are not taken have a limit for all of them together; each message of a stream takes the place of the one before', () => {
+  const calls = new InFlight({ callsAMethod: 9, bytes: 100_000 });
+  const [stream, list] = [new AbortController(), new AbortController()];
+  calls.enter(method('StreamContainers'), stream);
+  calls.enter(method('ListContainers'), list);
+
+  for (let message = 0; message < 5; message++) calls.holdAnswer(stream, 60_000);
+
+  assert.throws(() => calls.holdAnswer(list, 40_001), {
+    kind: 'resource-exhausted',
+    message: 'ListContainers: the answers that callers have not taken yet have 60000 bytes, and with the 40001 of this one more than 100000; take them, or ask again later',
+  });
+  calls.holdAnswer(list, 16_384); // a small one always passes
+  calls.leave(stream);
+  calls.holdAnswer(list, 100_000);
+  calls.leave(list);
+  calls.holdAnswer(list, 1_000_000); // who has left holds nothing
+});

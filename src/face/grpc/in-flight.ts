@@ -7,8 +7,15 @@ const smallBytes = 16_384;
 export interface InFlightLimits {
   /** Calls of one method. */
   readonly callsAMethod: number;
-  /** The requests of all calls together: each is held in memory until its call is answered. */
+  /** The requests of all calls together, each of which is held in memory until its call is answered; and as much again for answers, until they are taken. */
   readonly bytes: number;
+}
+
+interface Entered {
+  readonly name: string;
+  readonly endless: boolean;
+  readonly bytes: number;
+  answerBytes: number;
 }
 
 /**
@@ -17,10 +24,11 @@ export interface InFlightLimits {
  */
 export class InFlight {
   readonly #limits: InFlightLimits;
-  readonly #calls = new Map<AbortController, { readonly name: string; readonly endless: boolean; readonly bytes: number }>();
+  readonly #calls = new Map<AbortController, Entered>();
   readonly #byMethod = new Map<string, number>();
   #idle: (() => void)[] = [];
   #bytes = 0;
+  #answerBytes = 0;
 
   constructor(limits: InFlightLimits) {
     this.#limits = limits;
@@ -43,7 +51,20 @@ export class InFlight {
     }
     this.#byMethod.set(method.name, now + 1);
     this.#bytes += bytes;
-    this.#calls.set(call, { name: method.name, endless: method.endless, bytes });
+    this.#calls.set(call, { name: method.name, endless: method.endless, bytes, answerBytes: 0 });
+  }
+
+  /** Counts what a call sends now, until the client has taken it and there is other, or the call leaves; over the limit it is resource-exhausted. */
+  holdAnswer(call: AbortController, bytes: number): void {
+    const entered = this.#calls.get(call);
+    if (entered === undefined) return;
+    const others = this.#answerBytes - entered.answerBytes;
+    if (bytes > smallBytes && others + bytes > this.#limits.bytes) {
+      const why = `the answers that callers have not taken yet have ${others} bytes, and with the ${bytes} of this one more than ${this.#limits.bytes}; take them, or ask again later`;
+      throw failure('resource-exhausted', { act: entered.name, why });
+    }
+    entered.answerBytes = bytes;
+    this.#answerBytes = others + bytes;
   }
 
   /** Repeating it, or leaving without having entered, does nothing. */
@@ -52,6 +73,7 @@ export class InFlight {
     if (method === undefined) return;
     this.#calls.delete(call);
     this.#bytes -= method.bytes;
+    this.#answerBytes -= method.answerBytes;
     this.#byMethod.set(method.name, (this.#byMethod.get(method.name) ?? 1) - 1);
     if (this.#calls.size === 0) this.#idle.splice(0).forEach((tell) => tell());
   }

@@ -1,12 +1,13 @@
 import * as net from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { failure } from '../../base/errors.ts';
+import { failure, isKind } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
 import { InFlight } from './in-flight.ts';
 import { listenAt } from './listen-at.ts';
 import type { Service } from './service.ts';
 import { surfaceOf } from './surface-of.ts';
+import { UnfinishedRequests } from './unfinished-requests.ts';
 
 export interface GrpcServerOptions {
   readonly socketPath: string;
@@ -31,6 +32,10 @@ const callsAMethod = 512;
 /** Of the largest requests that there may be, how many are held at a time; usual ones have a few kilobytes. */
 const largestRequests = 8;
 const streamsAConnection = 1024;
+/** The kubelet has two, and each command of a person one. */
+const mostConnections = 512;
+/** Of all connections: as many as four of them may have calls. */
+const mostUnfinished = 4096;
 /** How long aborted calls get to say so before their connections are cut. */
 const lastWordsMs = 250;
 
@@ -53,10 +58,15 @@ export async function serveGrpc({ socketPath, services, log, maxMessageBytes }: 
 
   const http2 = grpc.createConnectionInjector(ServerCredentials.createInsecure());
   const connections = new Set<AcceptedConnection>();
+  const unfinished = new UnfinishedRequests({ requests: mostUnfinished, bytes: largestRequests * maxMessageBytes });
   const listener = net.createServer((socket) => {
-    const connection = new AcceptedConnection(socket);
+    if (connections.size >= mostConnections) cutQuietest(connections);
+    const connection = new AcceptedConnection(socket, unfinished);
     connections.add(connection);
-    connection.on('error', (error) => log.debug('connection ended', { error: error.message }));
+    connection.on('error', (error) => {
+      const level = isKind(error, 'resource-exhausted') ? 'warn' : 'debug';
+      log[level]('connection ended', { error: error.message });
+    });
     connection.on('close', () => connections.delete(connection));
     http2.injectConnection(connection);
   });
@@ -82,6 +92,14 @@ export async function serveGrpc({ socketPath, services, log, maxMessageBytes }: 
     },
     close: (graceMs) => closing ??= close(graceMs),
   };
+}
+
+/** The one whose client has said nothing for the longest time makes room: a flood of connections must not keep the kubelet out. */
+function cutQuietest(connections: Set<AcceptedConnection>): void {
+  const [quietest] = [...connections].sort((a, b) => a.lastHeard - b.lastHeard);
+  if (quietest === undefined) return;
+  connections.delete(quietest);
+  quietest.destroy(failure('resource-exhausted', { act: 'keep connection', why: `there are ${mostConnections}, another one came, and nothing has been heard on this one for the longest time` }));
 }
 
 /** Whether the promise settled in time. */

@@ -3,11 +3,10 @@
  * an undecodable request and an answer over the size limit fail like everything else.
  */
 import { Metadata } from '@grpc/grpc-js';
-import type {
-  ServerDuplexStream, ServerReadableStream, ServerUnaryCall, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation, sendUnaryData,
-} from '@grpc/grpc-js';
+import type { ServerDuplexStream, ServerWritableStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { failure, GantryError } from '../../base/errors.ts';
 import type { LogFields } from '../../base/log.ts';
+import type { CallContext } from '../../engine/engine.ts';
 import { conduct } from './conduct.ts';
 import type { ConductDeps, Method } from './conduct.ts';
 import { decodeRequest } from './decode-request.ts';
@@ -39,12 +38,11 @@ export function surfaceOf(service: Service, deps: SurfaceDeps): Surface {
   const definition: Record<string, ServiceDefinition[string]> = {};
   const implementation: UntypedServiceImplementation = {};
   for (const [name, wire] of Object.entries(service.definition)) {
-    const { path, requestStream, responseStream } = wire;
+    const { path, requestStream } = wire;
     const rpc = service.rpcs[name];
     if (rpc === undefined) throw failure('internal', { act: 'serve', object: path, why: 'there is no RPC behind it' });
-    definition[name] = { path, requestStream, responseStream, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
-    const bound = { method: methodOf(service, path), wire, rpc, service, deps };
-    implementation[name] = responseStream ? answeredByMany(bound) : answeredByOne(bound);
+    definition[name] = { path, requestStream, responseStream: true, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs };
+    implementation[name] = answered({ method: methodOf(service, path), wire, rpc, service, deps });
   }
   return { definition, implementation };
 }
@@ -56,23 +54,18 @@ function methodOf({ changing, endless, logFields = {} }: Service, path: string):
   return { name, changing: changing.has(name), endless: endless?.has(name) === true, logFields };
 }
 
-function answeredByOne(bound: Bound) {
-  const { method, rpc, service, deps } = bound;
-  return async (call: ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer>, respond: sendUnaryData<Buffer>): Promise<void> => {
-    let answer: Buffer | undefined;
-    const failed = await conduct(method, call, deps, async (ctx, tell) => {
-      answer = encoded(bound, await (rpc(asked(bound, call, ctx.signal, tell) as never, service.callWith(ctx) as never) as Promise<object>));
-    });
-    respond(failed ?? null, answer);
-  };
-}
-
-function answeredByMany(bound: Bound) {
-  const { method, rpc, service, deps } = bound;
-  return async (stream: ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>): Promise<void> => {
-    const failed = await conduct(method, stream, deps, async (ctx, tell) => {
-      for await (const message of rpc(asked(bound, stream, ctx.signal, tell) as never, service.callWith(ctx) as never) as AsyncIterable<object>) {
-        await sent(stream, encoded(bound, message), ctx.signal);
+/**
+ * One answer travels as a stream of one does, and grpc-js tells only of a stream when the client has taken a message: until then the call
+ * counts as in flight, so that answers which nobody takes are no more than those.
+ */
+function answered(bound: Bound) {
+  const { method, deps } = bound;
+  return async (stream: Outgoing): Promise<void> => {
+    const failed = await conduct(method, stream, deps, async (ctx, tell, hold) => {
+      for await (const message of answersOf(bound, stream, { ctx, tell })) {
+        const bytes = encoded(bound, message);
+        hold(bytes.length);
+        await sent(stream, bytes, ctx.signal);
       }
     });
     if (failed === undefined) stream.end();
@@ -80,23 +73,28 @@ function answeredByMany(bound: Bound) {
   };
 }
 
+async function* answersOf(bound: Bound, stream: Outgoing, { ctx, tell }: { ctx: CallContext; tell: Tell }): AsyncGenerator<object> {
+  const { rpc, service, wire } = bound;
+  const answers = rpc(asked(bound, stream, ctx.signal, tell) as never, service.callWith(ctx) as never);
+  if (wire.responseStream) yield* answers as AsyncIterable<object>;
+  else yield await (answers as Promise<object>);
+}
+
 /** How grpc-js takes a status for a stream. */
 function refuse(stream: NodeJS.EventEmitter, failed: CallStatus): void {
   stream.emit('error', Object.assign(new Error(failed.details), failed));
 }
 
-type AnyCall = ServerUnaryCall<Buffer, Buffer> | ServerReadableStream<Buffer, Buffer> | ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
-
 /** What the RPC is asked: a message, or the messages as they come. */
-function asked(bound: Bound, call: AnyCall, signal: AbortSignal, tell: Tell): object {
-  if (bound.wire.requestStream) return received(bound, call as ServerReadableStream<Buffer, Buffer>, signal, tell);
-  const request = decoded(bound, (call as ServerUnaryCall<Buffer, Buffer>).request);
+function asked(bound: Bound, call: Outgoing, signal: AbortSignal, tell: Tell): object {
+  if (bound.wire.requestStream) return received(bound, call as ServerDuplexStream<Buffer, Buffer>, signal, tell);
+  const request = decoded(bound, (call as ServerWritableStream<Buffer, Buffer>).request);
   tell(bound.service.subjectOf(request));
   return request;
 }
 
 /** The messages of a streamed request; the next one is asked of the client when the RPC wants it. An aborted signal ends the waiting. */
-async function* received(bound: Bound, stream: ServerReadableStream<Buffer, Buffer>, signal: AbortSignal, tell: Tell): AsyncGenerator<object> {
+async function* received(bound: Bound, stream: ServerDuplexStream<Buffer, Buffer>, signal: AbortSignal, tell: Tell): AsyncGenerator<object> {
   const messages = stream.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
   const aborted = Promise.withResolvers<never>();
   aborted.promise.catch(() => {}); // nobody may be waiting
@@ -120,7 +118,7 @@ async function* received(bound: Bound, stream: ServerReadableStream<Buffer, Buff
  * To grpc-js a request that was broken off ends as one that is complete, and is cancelled a moment later. Half an upload must not
  * pass for a whole one: sending the head of the answer makes grpc-js look whether anybody is there.
  */
-async function endedByClient(stream: ServerReadableStream<Buffer, Buffer>, signal: AbortSignal): Promise<void> {
+async function endedByClient(stream: ServerDuplexStream<Buffer, Buffer>, signal: AbortSignal): Promise<void> {
   stream.sendMetadata(new Metadata());
   await new Promise((resolve) => setImmediate(resolve));
   signal.throwIfAborted();

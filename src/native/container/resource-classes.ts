@@ -1,5 +1,4 @@
 import { existsSync, globSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, hasCode } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -9,7 +8,7 @@ import type { BlockDevice } from '../../part/spec/blockio-class.ts';
 import type { OciBlockIo } from '../../part/spec/oci-spec.ts';
 import { deviceNumbers } from '../../host/device-node.ts';
 import { resourceClassOf } from '../../part/spec/resource-class.ts';
-import { inTime } from '../../host/in-time.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 
 export interface ResourceClasses {
   readonly blockIo: OciBlockIo | undefined;
@@ -38,7 +37,7 @@ async function readBlockIo({ blockIoFile, log }: { blockIoFile: string; log: Log
   const { parse } = await import('yaml'); // most nodes have no classes and need not load it
   let document: unknown;
   try {
-    document = parse(await inTime(readFile(blockIoFile, 'utf8'), { act: 'read', path: blockIoFile }));
+    document = parse((await fencedFiles.read(blockIoFile, maxClassBytes)).toString('utf8'));
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) throw failure('failed-precondition', { act, object: name, why: `this node has no classes: there is no file ${blockIoFile} (cgroup.blockio_config_file)`, cause });
     throw failure('failed-precondition', { act, object: name, cause });
@@ -49,6 +48,9 @@ async function readBlockIo({ blockIoFile, log }: { blockIoFile: string; log: Log
     return devices;
   });
 }
+
+/** More than a file of classes has. */
+const maxClassBytes = 1 << 20;
 
 /** The disks behind the device files and links that match. */
 function wholeDisks(globs: readonly string[]): BlockDevice[] {

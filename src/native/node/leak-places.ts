@@ -16,6 +16,7 @@ import type { NetworkConfig } from '../../part/cni/network-config.ts';
 import type { Cni } from '../../part/cni/network.ts';
 import { heldLayers } from '../../part/layer/held-layers.ts';
 import { heldMonitors } from '../../part/oci/held-monitors.ts';
+import { heldProgramCopies } from '../../part/oci/held-program-copies.ts';
 import { heldRuntimeContainers } from '../../part/oci/held-runtime-containers.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import type { LeakPlace } from './leak-search.ts';
@@ -36,6 +37,8 @@ export interface LeakPlacesDeps {
   readonly layerNames: () => ReadonlySet<string>;
 }
 
+const nobody: ReadonlySet<string> = new Set();
+
 /** How much of a pod's id names the view of the layers that is mapped for it. */
 const shortForm = /^[0-9a-f]{16}$/;
 
@@ -52,6 +55,7 @@ export function leakPlaces(deps: LeakPlacesDeps): LeakPlace[] {
   return [
     { name: 'processes', owners, find: () => heldMonitors(exitDir) },
     { name: 'runtime states', owners, find: () => heldRuntimeContainers({ folder: deps.runtimeStates, handlers: deps.handlers }) },
+    { name: 'runtime programs', owners: () => nobody, find: () => heldProgramCopies(deps.runtimeStates) },
     { name: 'cgroups', ...shared, find: () => heldCgroups(cgroups) },
     { name: 'network attachments', owners, find: () => heldAttachments({ cacheDir: deps.cniDirs.cache, cache, cni }) },
     { name: 'addresses', ...shared, find: async () => heldAddresses(await networks()) },

@@ -2,11 +2,10 @@
  * OCI hooks that the administrator put on the node: files that say which program runs at which stage of which containers
  * (oci-hooks(5), schema 1.0.0, which Podman and CRI-O read too).
  */
-import { access, constants } from 'node:fs/promises';
 import type { StagedHook } from '../../base/container-edits.ts';
 import { failure, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { inTime } from '../../host/in-time.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { ParsedFiles } from '../../host/parsed-files.ts';
 import type { ParsedFile } from '../../host/parsed-files.ts';
 import { parseHookFile } from './hook-file.ts';
@@ -87,6 +86,6 @@ function holds(when: HookConditions, { command, annotations, hasBindMounts }: Ho
 // A program of the stage startContainer is one in the container.
 async function checkProgram({ program, stages }: HookFile, file: string): Promise<void> {
   if (stages.every((stage) => stage === 'startContainer')) return;
-  const missing = await inTime(access(program.path, constants.X_OK).then(() => undefined, messageOf), { act: 'look at hook program', path: program.path });
+  const missing = await fencedFiles.checkProgram(program.path).then(() => undefined, messageOf);
   if (missing !== undefined) throw failure('failed-precondition', { act: 'run OCI hook', object: file, why: `its program cannot be run: ${missing}; install it or remove the file` });
 }

@@ -78,7 +78,7 @@ export async function createWithConmon(request: ConmonRequest, log: Logger): Pro
   await checkPrograms(request);
   const child = await atPoint('program/conmon', () => spawn(request.conmon, conmonArgs(request), {
     cwd: request.bundle,
-    env: { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', CHARSET: argumentsCharset },
+    env: { ...request.runtime.environment, _OCI_SYNCPIPE: '3', _OCI_STARTPIPE: '4', CHARSET: argumentsCharset },
     stdio: ['null', 'null', 'pipe-out', 'pipe-out', 'pipe-in'],
   }));
   try {

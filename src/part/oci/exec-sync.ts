@@ -66,7 +66,7 @@ export async function execSync(request: ExecSyncRequest): Promise<ExecSyncResult
 async function runExec({ runtime, id, maxBytes }: ExecSyncRequest, files: ExecFiles, signal: AbortSignal): Promise<RunResult> {
   const { file, args } = runtime.command;
   try {
-    return await atPoint('program/runtime exec', () => run(file, [...args, ...execArgs(runtime, files), id], { deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) }));
+    return await atPoint('program/runtime exec', () => run(file, [...args, ...execArgs(runtime, files), id], { env: runtime.environment, deadlineMs: noLimitMs, maxOutputBytes: maxBytes, signal, ...(runtime.chownsStreams ? { input: '' } : {}) }));
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;

@@ -75,6 +75,11 @@ const askDeadlineMs = 10_000;
 export class OciRuntime {
   readonly name: string;
   readonly path: string;
+  /**
+   * For whoever starts it. crun and runc bind themselves, read-only, to a file of a moment before they do anything (CVE-2019-5736): in the handler's state folder,
+   * where it is ours to take away if they are killed meanwhile, and not in /tmp.
+   */
+  readonly environment: Readonly<Record<string, string>>;
   /** What a command starts with: `file args… start ID`. */
   readonly command: Command;
   /** The same for `create` and `restore`. */
@@ -97,6 +102,7 @@ export class OciRuntime {
     this.name = deps.name;
     this.path = deps.path;
     this.createTimeoutMs = deps.createTimeoutMs ?? createDeadlineMs;
+    this.environment = { PATH: process.env['PATH'] ?? '/usr/sbin:/usr/bin:/sbin:/bin', _LIBCONTAINER_STATEDIR: deps.stateRoot };
     this.command = { file: deps.path, args: globals };
     this.chownsStreams = deps.chownsStreams ?? false;
     this.sendsTerminal = deps.sendsTerminal ?? false;
@@ -218,7 +224,7 @@ export class OciRuntime {
 
   async #run(act: string, object: string, args: readonly string[], { command = this.command, ...options }: CommandOptions): Promise<RunResult> {
     try {
-      return await atPoint(`program/runtime ${args[0]}`, () => run(command.file, [...command.args, ...args], options));
+      return await atPoint(`program/runtime ${args[0]}`, () => run(command.file, [...command.args, ...args], { env: this.environment, ...options }));
     } catch (error) {
       if (isKind(error, 'not-found')) throw missingRuntime(this, act, object, error);
       if (isKind(error, 'deadline-exceeded')) throw failure('deadline-exceeded', { act, object, why: `${this.name} (${args[0]}) did not finish within ${options.deadlineMs / 1000} s`, cause: error });

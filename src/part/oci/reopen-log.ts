@@ -1,9 +1,9 @@
 /** Makes conmon start a new log file, after the kubelet has renamed the old one. */
-import { readdirSync, statSync } from 'node:fs';
-import { access, constants, stat } from 'node:fs/promises';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure, hasCode } from '../../base/errors.ts';
+import { failure, isKind } from '../../base/errors.ts';
+import { pathThreads } from '../../host/path-resolver.ts';
 import { sendToConmon } from './send-to-conmon.ts';
 import { processAlive } from './process-ref.ts';
 import type { ProcessRef } from './process-ref.ts';
@@ -21,47 +21,48 @@ export interface ReopenLogRequest {
 /**
  * Returns when the container's output goes to a file at its log path. conmon truncates what it finds there, so a log that
  * was not rotated is left as it is. No conmon, or no directory for the log (of which conmon would die):
- * failed-precondition. A conmon that does not react: deadline-exceeded.
+ * failed-precondition. A conmon that does not react, or a file system: deadline-exceeded.
  */
 export async function reopenLog(request: ReopenLogRequest): Promise<void> {
-  const before = await identityOf(request.logPath);
-  if (before !== undefined && writesTo(request.conmon, before)) return;
+  if (await writesToLog(request)) return;
   await checkDirectory(request);
   sendToConmon(request, { act: 'reopen log of container', line: '2 0 0' });
   const end = performance.now() + deadlineMs;
-  for (;;) {
-    const now = await identityOf(request.logPath);
-    if (now !== undefined && now !== before) return;
+  while (!(await writesToLog(request))) {
     if (performance.now() > end) throw failure('deadline-exceeded', { act: 'reopen log of container', object: request.id, why: `conmon made no new file at ${request.logPath} within ${deadlineMs / 1000} s` });
     await sleep(pollMs);
   }
 }
 
-/** Device and inode of a file, which tell it from another one at the same path. */
-async function identityOf(path: string): Promise<string | undefined> {
-  try {
-    const { dev, ino } = await stat(path, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch (error) {
-    if (hasCode(error, 'ENOENT')) return undefined;
+/** Whether what is at the log path now is what conmon writes to. By names: to look at the files would wait for their file system. */
+async function writesToLog({ conmon, logPath }: ReopenLogRequest): Promise<boolean> {
+  const file = await pathThreads.resolve(logPath).catch((error: unknown) => {
+    if (isKind(error, 'not-found')) return undefined;
     throw error;
+  });
+  return file !== undefined && processAlive(conmon) && filesOf(conmon).includes(file);
+}
+
+/** The names of what it has open, as they are now: renamed files have their new ones, removed files none. */
+function filesOf({ pid }: ProcessRef): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => linkAt(`/proc/${pid}/fd/${fd}`));
+  } catch {
+    return []; // conmon ended meanwhile: the control fifo will say so
   }
 }
 
-function writesTo(conmon: ProcessRef, identity: string): boolean {
-  if (!processAlive(conmon)) return false;
+function linkAt(path: string): string {
   try {
-    return readdirSync(`/proc/${conmon.pid}/fd`).some((fd) => {
-      const info = statSync(`/proc/${conmon.pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
-      return info !== undefined && `${info.dev}:${info.ino}` === identity;
-    });
+    return readlinkSync(path);
   } catch {
-    return false; // conmon ended meanwhile: the control fifo will say so
+    return ''; // closed meanwhile
   }
 }
 
 async function checkDirectory({ id, logPath }: ReopenLogRequest): Promise<void> {
-  await access(dirname(logPath), constants.W_OK).catch((cause: unknown) => {
+  await pathThreads.checkWritable(dirname(logPath)).catch((cause: unknown) => {
+    if (isKind(cause, 'deadline-exceeded') || isKind(cause, 'unavailable')) throw cause;
     throw failure('failed-precondition', { act: 'reopen log of container', object: id, why: `no directory ${dirname(logPath)}`, cause });
   });
 }

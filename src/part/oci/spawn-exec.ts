@@ -18,7 +18,7 @@ const longestComplaint = 65_536;
 export function spawnExec({ runtime, id, directory }: { readonly runtime: OciRuntime; readonly id: string; readonly directory: string }, how: { readonly files: ExecFiles; readonly stdio: readonly Stdio[]; readonly options?: readonly string[] }): Child {
   const { file, args } = runtime.command;
   try {
-    return spawn(file, [...args, ...execArgs(runtime, how.files), ...(how.options ?? []), id], { cwd: directory, stdio: how.stdio });
+    return spawn(file, [...args, ...execArgs(runtime, how.files), ...(how.options ?? []), id], { cwd: directory, env: runtime.environment, stdio: how.stdio });
   } catch (error) {
     if (isKind(error, 'not-found')) throw missingRuntime(runtime, 'exec in container', id, error);
     throw error;

@@ -2,9 +2,9 @@
  * The folder of a registry in a `certs.d` directory, as containerd, Docker and Podman have it: `hosts.toml`, or certificates
  * alone (`*.crt` authorities, `*.cert` with `*.key` what this node shows).
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, hasCode } from '../../base/errors.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { parseHostsToml } from './hosts-toml.ts';
 import type { HostsFile } from './hosts-toml.ts';
 import type { HostRule } from './host-rules.ts';
@@ -38,7 +38,7 @@ async function readHostFolder(path: string): Promise<HostFolder | undefined> {
 
 async function namesIn(path: string): Promise<string[] | undefined> {
   try {
-    return (await readdir(path)).sort();
+    return await fencedFiles.list(path);
   } catch (cause) {
     if (hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR')) return undefined;
     throw failure('failed-precondition', { act: 'read registry folder', object: path, cause });

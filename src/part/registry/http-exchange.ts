@@ -1,12 +1,12 @@
 /** One HTTP request and the head of its answer, with deadlines, and network errors in words. */
-import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { RequestOptions } from 'node:https';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import type { SecureContext } from 'node:tls';
-import { failure, GantryError, messageOf } from '../../base/errors.ts';
+import { during, failure, GantryError, messageOf } from '../../base/errors.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import type { HostRule, HostRules } from './host-rules.ts';
 import type { Patience } from './pace.ts';
 import { chooseProxy } from './proxy-choice.ts';
@@ -56,9 +56,10 @@ export class Connections {
 
   async #sendOnce(request: HttpRequest): Promise<IncomingMessage> {
     const rule = await this.#ruleOf(request.url.host);
+    const context = request.url.protocol === 'http:' ? undefined : await this.#contextOf(rule);
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
     const proxy = chooseProxy(request.url, this.#environment);
-    const outgoing = this.#open(request, rule, this.#agentsFor(proxy));
+    const outgoing = this.#open(request, { rule, context }, this.#agentsFor(proxy));
     const patience = watchPatience(outgoing, { ...this.#patience, ...(rule.connectMs === undefined ? {} : { connectMs: rule.connectMs }) }, request.url);
     outgoing.once('response', (response) => {
       patience.end();
@@ -74,10 +75,10 @@ export class Connections {
     return await promise;
   }
 
-  #open({ url, method = 'GET', headers, signal }: HttpRequest, rule: HostRule, agents: Agents): ClientRequest {
-    if (url.protocol === 'http:') return httpRequest(url, { method, headers, signal, agent: agents.http });
+  #open({ url, method = 'GET', headers, signal }: HttpRequest, { rule, context }: { rule: HostRule; context: SecureContext | undefined }, agents: Agents): ClientRequest {
+    if (context === undefined) return httpRequest(url, { method, headers, signal, agent: agents.http });
     const options: RequestOptions & { secureContext: SecureContext } = {
-      method, headers, signal, agent: agents.https, rejectUnauthorized: rule.skipVerify !== true, secureContext: this.#contextOf(rule),
+      method, headers, signal, agent: agents.https, rejectUnauthorized: rule.skipVerify !== true, secureContext: context,
     };
     return httpsRequest(url, options);
   }
@@ -92,15 +93,15 @@ export class Connections {
   }
 
   /** Whom to trust and what to show: the same files give the same context, so that its connections are used again. */
-  #contextOf({ caFiles = [], clientCertificates = [] }: HostRule): SecureContext {
+  async #contextOf({ caFiles = [], clientCertificates = [] }: HostRule): Promise<SecureContext> {
     if (caFiles.length + clientCertificates.length === 0) return (systemTrust ??= createSecureContext({ ca: systemAuthorities() }));
     const key = JSON.stringify([caFiles, clientCertificates]);
     const known = this.#contexts.get(key);
     if (known !== undefined) return known;
     const context = createSecureContext({
-      ca: [...systemAuthorities(), ...caFiles.map((file) => readPem(file, 'certificate authority'))],
-      cert: clientCertificates.map(({ certFile }) => readPem(certFile, 'client certificate')),
-      key: clientCertificates.map(({ certFile, keyFile }) => readPem(keyFile ?? certFile, 'client key')),
+      ca: [...systemAuthorities(), ...await readEach(caFiles, 'certificate authority')],
+      cert: await readEach(clientCertificates.map(({ certFile }) => certFile), 'client certificate'),
+      key: await readEach(clientCertificates.map(({ certFile, keyFile }) => keyFile ?? certFile), 'client key'),
     });
     this.#contexts.set(key, context);
     return context;
@@ -121,13 +122,24 @@ function proxyRefusal({ told }: Proxy, url: URL, status: number | undefined): Ga
   return failure('unavailable', { ...detail, why: `${told} does not lead there${status === undefined ? '' : `: it answers ${status}`}`, criReason: 'RegistryUnavailable' });
 }
 
+/** More than all authorities of a system have together. */
+const maxPemBytes = 4 << 20;
+
+/** One after the other, as each that is under way has a thread. */
+async function readEach(paths: readonly string[], what: string): Promise<string[]> {
+  const texts: string[] = [];
+  for (const path of paths) texts.push(await readPem(path, what));
+  return texts;
+}
+
 /** A file of the administrator's. What is not PEM would be told by OpenSSL without the file's name, so it is looked at here. */
-function readPem(path: string, what: string): string {
+async function readPem(path: string, what: string): Promise<string> {
   const refuse = (detail: { why?: string; cause?: unknown }): Error => failure('failed-precondition', { act: `read ${what}`, object: path, ...detail });
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = (await fencedFiles.read(path, maxPemBytes)).toString('utf8');
   } catch (cause) {
+    if (cause instanceof GantryError) throw during(cause, { act: `read ${what}`, object: path });
     throw refuse({ cause });
   }
   if (!text.includes('-----BEGIN ')) throw refuse({ why: 'it is not a PEM file' });

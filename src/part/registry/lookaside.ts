@@ -1,10 +1,8 @@
 /** Signatures in a lookaside store: files beside a registry, in a folder or on a web server (containers-registries.d(5), signature-protocols). */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { failure, GantryError, hasCode } from '../../base/errors.ts';
-import { inTime } from '../../host/in-time.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { Connections } from './http-exchange.ts';
 import type { HostRules } from './host-rules.ts';
 import { readCapped } from './pace.ts';
@@ -46,22 +44,10 @@ export async function readLookaside(request: LookasideRequest): Promise<Buffer[]
 async function readFileUrl(url: URL, mostBytes: number): Promise<Buffer | undefined> {
   const path = fileURLToPath(url);
   try {
-    return await inTime(readWhole(path, mostBytes), { act: 'read signature', path });
+    return await fencedFiles.read(path, mostBytes);
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) return undefined;
     throw failure('failed-precondition', { act: 'read signature', object: path, cause });
-  }
-}
-
-// Opened without blocking: a FIFO would wait for a writer.
-async function readWhole(path: string, mostBytes: number): Promise<Buffer> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  try {
-    const stats = await file.stat();
-    if (!stats.isFile() || stats.size > mostBytes) throw new Error(`it is not a file of at most ${mostBytes} bytes`);
-    return await file.readFile();
-  } finally {
-    await file.close();
   }
 }
 

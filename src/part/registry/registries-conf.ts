@@ -2,11 +2,11 @@
  * A containers `registries.conf` (containers-registries.conf(5), version 2) with the drop-ins of `registries.conf.d`: where a
  * registry is, which mirrors it has, how to talk to them, what is blocked, and what short names mean.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import { ForeignValue } from '../../base/foreign-value.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { readIfThere } from './read-if-there.ts';
 
 const mirrorUses = ['all', 'digest-only', 'tag-only'] as const;
@@ -59,7 +59,7 @@ export async function readRegistriesConf(path: string): Promise<RegistriesConf> 
 
 async function dropIns(folder: string): Promise<string[]> {
   try {
-    return (await readdir(folder)).filter((name) => name.endsWith('.conf')).sort().map((name) => join(folder, name));
+    return (await fencedFiles.list(folder)).filter((name) => name.endsWith('.conf')).map((name) => join(folder, name));
   } catch (cause) {
     if (hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR')) return [];
     throw failure('failed-precondition', { act: 'read registries folder', object: folder, cause });

@@ -2,10 +2,9 @@
  * A containers `policy.json` (containers-policy.json(5)): what an image must fulfil to be taken, by its scope. Reading is strict: an unknown
  * key or a requirement that says nothing clear makes the whole file unusable, as a rule that is misread is no rule.
  */
-import { lstat } from 'node:fs/promises';
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import { ForeignValue } from '../../base/foreign-value.ts';
-import { inTime } from '../../host/in-time.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import type { ImageName, ReadName } from './image-name.ts';
 import { scopesOf } from './image-scopes.ts';
 import { readTrustFile } from './read-trust-file.ts';
@@ -65,7 +64,7 @@ export async function readPolicy(file: PolicyFile, readName: ReadName): Promise<
 
 /** A link that leads nowhere is not absent: somebody meant a policy to be there. */
 async function isAbsent(path: string): Promise<boolean> {
-  return await inTime(lstat(path), { act: 'look for', path }).then(() => false, (error: unknown) => hasCode(error, 'ENOENT'));
+  return await fencedFiles.lookFor(path).then(() => false, (error: unknown) => hasCode(error, 'ENOENT'));
 }
 
 /** Throws an Error that names the place in the text. */

@@ -2,11 +2,10 @@
  * Where the signatures of an image are, as the YAML files of a `registries.d` folder say (containers-registries.d(5)): in a lookaside store, and
  * as attachments beside the image in its own repository.
  */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import { ForeignValue } from '../../base/foreign-value.ts';
-import { inTime } from '../../host/in-time.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import type { ImageName } from './image-name.ts';
 import { scopesOf } from './image-scopes.ts';
 import { readTrustFile } from './read-trust-file.ts';
@@ -74,7 +73,7 @@ async function readSections(folder: string): Promise<ReadonlyMap<string, StoreSe
 
 async function yamlFiles(folder: string): Promise<string[]> {
   try {
-    return (await inTime(readdir(folder), { act: 'list', path: folder })).filter((name) => name.endsWith('.yaml')).sort().map((name) => join(folder, name));
+    return (await fencedFiles.list(folder)).filter((name) => name.endsWith('.yaml')).map((name) => join(folder, name));
   } catch (cause) {
     if (hasCode(cause, 'ENOENT')) return [];
     throw failure('failed-precondition', { act: 'read signature stores', object: folder, cause });
