@@ -108,6 +108,7 @@ async function restarts(): Promise<void> {
     figure('restarts under load', `${times}; ${pods} pods with ${containers} containers stood (${of.stood} in turn), ${of.pods} pods with ${of.containers} containers started and stopped`);
     figure('restarts: socket answers', spread(of.returns.map(({ answers }) => answers)));
     figure('restarts: lists true after that', spread(of.returns.map((back) => back.true)), of.untrue);
+    figure('restarts: processor time of that', spread(of.returns.map(({ processor }) => processor)));
     figure('restarts: containers died', of.died.length, of.died);
     figure('restarts: exit codes lost', of.exitCodes.length, of.exitCodes);
     figure('restarts: log lines lost', of.logLines.length, of.logLines);

@@ -2,6 +2,7 @@
  * Restart under load: many pods stand while the daemon is killed and started again and again, and other pods start and stop. What stands must
  * not notice; each daemon must answer soon, and say what is true.
  */
+import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/base/errors.ts';
@@ -31,6 +32,8 @@ export interface Return {
   readonly answers: number;
   /** From then on until a list said nothing that is not so. */
   readonly true: number;
+  /** Of a processor that the daemon had until then: on a machine that is busy with other things the rest is waiting for one. */
+  readonly processor: number;
 }
 
 export interface RestartFigures extends LivesFigures, Losses {
@@ -64,7 +67,7 @@ export async function restartUnderLoad(node: Workload, { pods, containers, resta
       await crowd.dismiss(few, random);
       const back = await comeBack(node, crowd, figures.untrue);
       figures.returns.push(back);
-      print(`restart ${restart} of ${restarts}: answers after ${back.answers.toFixed(0)} ms, its lists are true ${back.true.toFixed(0)} ms later`);
+      print(`restart ${restart} of ${restarts}: answers after ${back.answers.toFixed(0)} ms, its lists are true ${back.true.toFixed(0)} ms later; ${back.processor} ms of a processor`);
       await crowd.closeRanks();
     }
   } finally {
@@ -91,11 +94,19 @@ async function comeBack({ daemon }: Workload, crowd: Crowd, untrue: string[]): P
     }
     untrue.push(...wrong);
     const agreed = performance.now();
+    const processor = processorMs(daemon.pid);
     await starting;
-    return { answers: answered - began, true: agreed - answered };
+    return { answers: answered - began, true: agreed - answered, processor };
   } finally {
     client.close();
   }
+}
+
+/** In its own code and the kernel's, so far. */
+function processorMs(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const [user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13);
+  return (Number(user) + Number(system)) * 10; // the kernel counts in hundredths of a second
 }
 
 /** The client of the first call that is answered. A client that was refused waits before it tries again, so each tries once. */
