@@ -209,7 +209,7 @@ test('after a reboot containers have ended with reason Unknown and pods are not 
   }
   const leases = readdirSync(join(bed.part.dir, 'ipam', bed.network.name)).filter((name) => /^\d/.test(name));
   assert.deepEqual(leases, [], 'the address is given back before anybody removes the pod');
-  assert.deepEqual(bed.ledger().filter(({ kind }) => ['runtime', 'network', 'infra'].includes(kind)), []);
+  await eventually(() => assert.deepEqual(bed.ledger().filter(({ kind }) => ['runtime', 'network', 'infra'].includes(kind)), []));
   await fails(bed.createContainer(pod.id), 'failed-precondition', /the pod is not ready/);
   await bed.engine.pods.status(pod.id, true);
   const next = await bed.runPod();
@@ -312,8 +312,8 @@ test('a container whose end was on record but not yet freed when the daemon died
 
   await bed.start();
 
-  assert.deepEqual(bed.ledger().filter(({ owner, kind }) => owner === id && kind === 'runtime'), []);
-  assert.deepEqual(bed.monitorsOf(id), []);
+  await eventually(() => assert.deepEqual(bed.ledger().filter(({ owner, kind }) => owner === id && kind === 'runtime'), []));
+  await eventually(() => assert.deepEqual(bed.monitorsOf(id), []));
   await removePod(pod.id);
   await bed.assertNothingLeft([pod.id, id]);
 });
