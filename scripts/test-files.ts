@@ -31,9 +31,11 @@ export interface FileRun {
   readonly concurrency: number;
   readonly signal: AbortSignal;
   readonly print: (line: string) => void;
+  /** Hears of each test as it ends. */
+  readonly onTest?: (line: string) => void;
 }
 
-type Report = { name: string; file?: string; line?: number; skip?: string | boolean; todo?: string | boolean; details: { type?: string; error?: Error } };
+type Report = { name: string; file?: string; line?: number; skip?: string | boolean; todo?: string | boolean; details: { type?: string; error?: Error; duration_ms?: number } };
 
 /** How long one file may take. */
 const fileTimeoutMs = 5 * 60_000 * patience;
@@ -43,7 +45,7 @@ function exactly(name: string): RegExp {
 }
 
 /** Runs the files to their end and counts their tests. A test that is cancelled, by the signal too, counts as failed. */
-export async function runFiles({ files, tests, concurrency, signal, print }: FileRun): Promise<Counts> {
+export async function runFiles({ files, tests, concurrency, signal, print, onTest }: FileRun): Promise<Counts> {
   const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
   if (files.length === 0) return counts;
   const leftOut = process.env.RUNTIME === 'runsc' ? gvisorExceptions : [];
@@ -64,9 +66,11 @@ export async function runFiles({ files, tests, concurrency, signal, print }: Fil
   stream.on('test:stdout', ({ file, message }) => tell(file, message));
   stream.on('test:stderr', ({ file, message }) => tell(file, message));
   stream.on('test:pass', (report: Report) => {
+    onTest?.(asItEnds('ok', report));
     if (report.skip !== undefined) print(`  skipped: ${report.name}${typeof report.skip === 'string' ? `: ${report.skip}` : ''}`);
   });
   stream.on('test:fail', (report: Report) => {
+    onTest?.(asItEnds('not ok', report));
     if (report.details.type !== 'suite' || isHookFailure(report.details.error)) tell(report.file, `not ok: ${report.name}\n${errorText(report.details.error)}\n`);
   });
   stream.on('test:summary', ({ file, counts: of, duration_ms: ms }) => {
@@ -90,6 +94,10 @@ export async function runFiles({ files, tests, concurrency, signal, print }: Fil
   for (const [file, texts] of story) print(`FAILED ${path.relative(repository, file)}  before its first test\n${texts.join('').trimEnd().replace(/^/gm, '    ')}`);
   if (signal.aborted) counts.failed++;
   return counts;
+}
+
+function asItEnds(word: string, { name, details }: Report): string {
+  return `    ${word}: ${name}, ${((details.duration_ms ?? 0) / 1000).toFixed(1)} s`;
 }
 
 /** A suite fails with its tests, which tell why themselves, or with its hook, and then its tests only say that they were cancelled. */

@@ -103,7 +103,11 @@ export class PathResolver {
     const worker = spare ?? this.#start();
     this.#idle.delete(worker);
     const { promise, resolve } = Promise.withResolvers<PathAnswer | 'late'>();
-    const timer = setTimeout(() => resolve('late'), this.#deadlineMs);
+    let timer: NodeJS.Timeout | undefined;
+    const beginWait = (): void => { timer = setTimeout(() => resolve('late'), this.#deadlineMs); };
+    // Where processors are scarce a thread takes its time to begin, of which no file system is to blame.
+    if (spare === undefined) worker.once('online', beginWait);
+    else beginWait();
     const fail = (error: unknown): void => resolve({ code: '', message: messageOf(error) });
     worker.once('message', resolve).once('error', fail);
     worker.postMessage(request, []);

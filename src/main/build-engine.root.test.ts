@@ -187,16 +187,19 @@ test('an image that a container is being made from cannot be removed', { skip },
 
 // --- what another daemon left --------------------------------------------------------------------------------------
 
-test('after a reboot containers have ended with reason Unknown and pods are not ready; addresses are back, and all can be removed', { skip }, async () => {
+test('after a reboot containers have ended with reason Unknown and pods are not ready; addresses are back, images are as they were, and all can be removed', { skip }, async () => {
   const pod = await bed.runPod({ namespaces: { pid: NamespaceMode.POD } });
   const namespaces = { pid: NamespaceMode.POD };
   const running = await bed.runContainer(pod.id, { namespaces });
   const created = await bed.createContainer(pod.id, { namespaces });
+  const images = await bed.engine.images.list(undefined);
   await bed.stop();
   await rebootFor([running, created, pod.id]);
 
   await bed.start();
 
+  assert.deepEqual(await bed.engine.images.list(undefined), images);
+  assert.equal(images.length, 1);
   const [podNow] = await bed.engine.pods.list(undefined);
   assert.equal(podNow?.state, PodSandboxState.SANDBOX_NOTREADY);
   for (const id of [running, created]) {
@@ -206,11 +209,15 @@ test('after a reboot containers have ended with reason Unknown and pods are not 
   }
   const leases = readdirSync(join(bed.part.dir, 'ipam', bed.network.name)).filter((name) => /^\d/.test(name));
   assert.deepEqual(leases, [], 'the address is given back before anybody removes the pod');
-  assert.deepEqual(bed.ledger().filter(({ kind }) => ['runtime', 'network', 'infra'].includes(kind)), []);
+  await eventually(() => assert.deepEqual(bed.ledger().filter(({ kind }) => ['runtime', 'network', 'infra'].includes(kind)), []));
   await fails(bed.createContainer(pod.id), 'failed-precondition', /the pod is not ready/);
   await bed.engine.pods.status(pod.id, true);
+  const next = await bed.runPod();
+  const inside = await bed.runContainer(next.id, { script: 'exit 3' }); // there is no registry any more: the image is whole
+  await eventually(async () => assert.equal((await statusOf(inside)).exitCode, 3));
+  await removePod(next.id);
   await removePod(pod.id);
-  await bed.assertNothingLeft([pod.id, running, created]);
+  await bed.assertNothingLeft([pod.id, running, created, next.id, inside]);
 });
 
 /** What a reboot does: no process, mount, cgroup or firewall rule is left, the state directory is empty, and the boot has another id. */
@@ -305,8 +312,8 @@ test('a container whose end was on record but not yet freed when the daemon died
 
   await bed.start();
 
-  assert.deepEqual(bed.ledger().filter(({ owner, kind }) => owner === id && kind === 'runtime'), []);
-  assert.deepEqual(bed.monitorsOf(id), []);
+  await eventually(() => assert.deepEqual(bed.ledger().filter(({ owner, kind }) => owner === id && kind === 'runtime'), []));
+  await eventually(() => assert.deepEqual(bed.monitorsOf(id), []));
   await removePod(pod.id);
   await bed.assertNothingLeft([pod.id, id]);
 });

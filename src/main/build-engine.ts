@@ -175,7 +175,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await images.recover();
   await recoverContainers(containerDeps);
   const reconciler = new Reconciler({ sources: [() => containerArrears(containerDeps), () => podArrears(podDeps), () => images.arrears(debts)], debts });
-  await Promise.race([reconciler.run(), sleep(startPatienceMs, undefined, { ref: false })]);
+  // The end of a container is in the lists, and nobody waits for what the runtime still holds of it.
+  const isWaitedFor = (owner: string): boolean => containerRecords.get(owner) === undefined;
+  await Promise.race([reconciler.run(isWaitedFor), sleep(startPatienceMs, undefined, { ref: false })]);
   void collectNetworkGarbage(podDeps);
   void clearProgramCopies(runtimeStates, log);
   reconciler.start();

@@ -10,6 +10,7 @@ import type { Logger } from '../base/log.ts';
 import type { Engine } from '../engine/engine.ts';
 import { openNotifier } from '../host/notify.ts';
 import { claim } from './claim.ts';
+import { keepCompiledCode } from './compiled-code.ts';
 import { armFromEnvironment } from './fault-setting.ts';
 import { logSettings } from './log-settings.ts';
 import { reloader } from './reload.ts';
@@ -68,6 +69,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
     undo.use(claim(config));
     armFromEnvironment(config, sources.environment, log);
 
+    const keepCompiled = keepCompiledCode(config.root, log);
     const { buildEngine, serveFaces } = await parts();
     const running = await buildEngine(config, log);
     const { engine } = running;
@@ -86,6 +88,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
     faultsStarted();
     notifier.ready(`ready on ${config.socket}`);
     log.info('ready', { socket: config.socket, startMs: Math.round(performance.now()) });
+    keepCompiled();
 
     const signal = await signals.stopped;
     notifier.stopping(`${signal}: stopping, containers keep running`);

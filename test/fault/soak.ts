@@ -4,21 +4,14 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../src/base/errors.ts';
-import { eventually, startWorkload, type Workload } from '../support/workload.ts';
+import { startWorkload, type Workload } from '../support/workload.ts';
 import { assertNoTraces } from '../support/workload-traces.ts';
-import { Life } from './life.ts';
+import { liveOn, type LivesFigures } from './live-on.ts';
 import type { Random } from './random.ts';
 
-export interface SoakFigures {
-  lives: number;
-  pods: number;
-  containers: number;
+export interface SoakFigures extends LivesFigures {
   kills: number;
   faultsInjected: number;
-  retries: number;
-  /** Calls that did not come through however often they were made. */
-  stuck: string[];
-  lost: string[];
   leaks: string[];
 }
 
@@ -30,8 +23,8 @@ export interface SoakOptions {
   readonly print: (line: string) => void;
 }
 
-/** How long a call is made again and again before it counts as stuck. */
-const patienceMs = 120_000;
+/** In the daemon's log. Kills are counted where they are noticed. */
+const toldFault = /"fault injected","act":"(?!kill|torn)/g;
 
 /** How long each daemon serves, at most. */
 const reignMs = 6000;
@@ -42,46 +35,18 @@ export async function soak({ minutes, random, atOnce, print }: SoakOptions): Pro
   try {
     const until = Date.now() + minutes * 60_000;
     const workers = Array.from({ length: atOnce }, async (_, n) => {
-      while (Date.now() < until) await liveOn(node, figures, n % 2 === 1);
+      while (Date.now() < until) await liveOn(node, figures, { userNamespace: n % 2 === 1 });
     });
     const trouble = makeTrouble(node, { figures, random, until, print });
     await trouble;
     await Promise.all(workers);
     await node.daemon.restart();
     await assertNoTraces(node.daemon).catch((error: unknown) => figures.leaks.push(messageOf(error)));
-    figures.faultsInjected = figures.kills + node.daemon.log().split('"fault injected"').length - 1;
+    figures.faultsInjected = figures.kills + (node.daemon.log().match(toldFault)?.length ?? 0);
     return figures;
   } finally {
     await node.stop();
   }
-}
-
-/** One life, in which each call is made until it succeeds. */
-async function liveOn(node: Workload, figures: SoakFigures, userNamespace: boolean): Promise<void> {
-  const life = await eventually(() => Life.prepare(node, { userNamespace }), patienceMs);
-  let until = Date.now() + patienceMs;
-  while (life.next !== undefined) {
-    const call = life.next;
-    try {
-      await life.goOn();
-      if (call === 'RunPodSandbox') figures.pods++;
-      if (call.startsWith('CreateContainer')) figures.containers++;
-      until = Date.now() + patienceMs;
-    } catch (error) {
-      if (Date.now() > until) return void figures.stuck.push(`${call}: ${messageOf(error)}`);
-      figures.retries++;
-      await sleep(50);
-      await life.assertNothingLost().catch((lost: unknown) => {
-        if (isPromiseBroken(lost)) figures.lost.push(`after ${call}: ${messageOf(lost)}`);
-      });
-    }
-  }
-  figures.lives++;
-}
-
-/** Not when the daemon could not be asked. */
-function isPromiseBroken(error: unknown): boolean {
-  return error instanceof Error && error.name === 'AssertionError';
 }
 
 /** Daemon after daemon, each with a plan of its own, until the time is over; the last has none. */

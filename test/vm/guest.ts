@@ -36,7 +36,7 @@ async function runFile(pass: Pass, file: string): Promise<void> {
   for (let start = 1; !timeIsUp.aborted; start++) {
     const lines: string[] = [];
     const tests = pass.tests === undefined ? undefined : new RegExp(pass.tests);
-    const result = await runFiles({ files: [file], tests, concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line) });
+    const result = await runFiles({ files: [file], tests, concurrency: 1, signal: timeIsUp, print: (line) => lines.push(line), ...(pass.tellsEach === true ? { onTest: print } : {}) });
     if (timeIsUp.aborted) break;
     const said = lines.join('\n');
     const began = result.passed > 0 || result.failed !== 1 || !neverBegan.test(said);

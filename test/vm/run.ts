@@ -1,7 +1,7 @@
 /**
  * Runs something in the tests' virtual machine by hand (root):
  *
- *   node test/vm/run.ts [--runtime runc] [--cgroup-driver cgroupfs] [--tests 'part of a name'] test/node/stats.test.ts …
+ *   node test/vm/run.ts [--runtime runc] [--cgroup-driver cgroupfs] [--minutes 10] [--tests 'part of a name'] test/node/stats.test.ts …
  *   node test/vm/run.ts --selinux [--runtime runc] test/node/selinux.test.ts
  *   node test/vm/run.ts --command 'systemctl status; cat /proc/self/cgroup'
  */
@@ -37,7 +37,7 @@ if (values.command !== undefined) {
   if (trouble !== undefined) console.error(trouble);
   process.exitCode = exitCode ?? 1;
 } else {
-  const passes = [{ runtime: values.runtime, cgroupDriver: values['cgroup-driver'], files, ...(values.tests === undefined ? {} : { tests: values.tests }) }];
+  const passes = [{ runtime: values.runtime, cgroupDriver: values['cgroup-driver'], files, tellsEach: true, ...(values.tests === undefined ? {} : { tests: values.tests }) }];
   const counts = await runTestsInVm({ passes, securityModule, seconds: deadlineMs / 1000, signal, print });
   print(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   process.exitCode = counts.failed === 0 ? 0 : 1;

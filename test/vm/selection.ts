@@ -8,6 +8,8 @@ export interface Pass {
   readonly files: readonly string[];
   /** A regular expression: only the tests of the files whose names match. Without it all. */
   readonly tests?: string;
+  /** Tells of each test as it ends, for somebody who watches. */
+  readonly tellsEach?: boolean;
 }
 
 const [crun, runc] = [{ runtime: 'crun', cgroupDriver: 'systemd' }, { runtime: 'runc', cgroupDriver: 'systemd' }];

@@ -34,6 +34,18 @@ test('containers go before pods, what fails waits for its pause, and the rest go
   assert.deepEqual([tried, debts.all()], [['c2', 'c1', 'p1'], []]);
 });
 
+test('a start waits for the owners that it wants gone, and the others come with the next round', async () => {
+  const paid: string[] = [];
+  const arrear = (owner: string): Arrear => ({ owner, pay: async () => void paid.push(owner) });
+  const reconciler = new Reconciler({ sources: [() => [arrear('ended'), arrear('cut short')]], debts: new Debts({ log: silentLogger }) });
+
+  await reconciler.run((owner) => owner === 'cut short');
+  assert.deepEqual(paid, ['cut short']);
+
+  await reconciler.run();
+  assert.deepEqual(paid.slice(1), ['ended', 'cut short']);
+});
+
 test('a round that hangs is joined, not doubled', async () => {
   const { promise, resolve } = Promise.withResolvers<void>();
   let rounds = 0;

@@ -23,9 +23,9 @@ export class Reconciler {
     this.#deps = deps;
   }
 
-  /** Tries all that is due now, once, a few at a time; joins a round that is under way. What fails is a debt, never an error. */
-  run(): Promise<void> {
-    this.#round ??= this.#tryAll().finally(() => { this.#round = undefined; });
+  /** Tries all that is due now, or all of the owners wanted, once, a few at a time; joins a round that is under way. What fails is a debt, never an error. */
+  run(isWanted: (owner: string) => boolean = () => true): Promise<void> {
+    this.#round ??= this.#tryAll(isWanted).finally(() => { this.#round = undefined; });
     return this.#round;
   }
 
@@ -40,9 +40,9 @@ export class Reconciler {
     clearInterval(this.#timer);
   }
 
-  async #tryAll(): Promise<void> {
+  async #tryAll(isWanted: (owner: string) => boolean): Promise<void> {
     for (const source of this.#deps.sources) {
-      const due = [...source()].filter(({ owner }) => this.#deps.debts.isDue(owner));
+      const due = [...source()].filter(({ owner }) => isWanted(owner) && this.#deps.debts.isDue(owner));
       await someAtOnce(due, async ({ pay }) => {
         if (!this.#closed) await pay().catch(() => {});
       });

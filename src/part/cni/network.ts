@@ -232,8 +232,10 @@ class CniClient implements Omit<Cni, 'close'> {
   /** DEL, with all that was remembered, does more than GC can, and works with plugins that have no GC. */
   async #delInvalid(valid: () => readonly AttachmentKey[]): Promise<unknown[]> {
     const errors: unknown[] = [];
-    for (const { attachment } of await this.#cache.all()) {
-      if (includesKey(valid(), attachment)) continue;
+    const all = await this.#cache.all();
+    const known = valid();
+    for (const { attachment } of all) {
+      if (includesKey(known, attachment)) continue;
       await this.#lanes.inLane(attachment.containerId, async () => {
         const cached = await this.#cache.read(attachment);
         if (cached !== undefined && !includesKey(valid(), attachment)) await this.#delCached(cached);

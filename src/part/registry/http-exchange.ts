@@ -1,8 +1,6 @@
 /** One HTTP request and the head of its answer, with deadlines, and network errors in words. */
-import { Agent as HttpAgent, request as httpRequest } from 'node:http';
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { RequestOptions } from 'node:https';
+import type { Agent, ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import type { Agent as SecureAgent, RequestOptions } from 'node:https';
 import { createSecureContext, getCACertificates } from 'node:tls';
 import type { SecureContext } from 'node:tls';
 import { during, failure, GantryError, messageOf } from '../../base/errors.ts';
@@ -11,6 +9,10 @@ import type { HostRule, HostRules } from './host-rules.ts';
 import type { Patience } from './pace.ts';
 import { chooseProxy } from './proxy-choice.ts';
 import type { Environment, Proxy } from './proxy-choice.ts';
+
+// Not imported: an import reads every export of node:http, one of which loads Node's whole HTTP client, a tenth of the daemon's start.
+const { Agent: HttpAgent, request: httpRequest } = process.getBuiltinModule('node:http');
+const { Agent: HttpsAgent, request: httpsRequest } = process.getBuiltinModule('node:https');
 
 export interface HttpRequest {
   readonly url: URL;
@@ -109,8 +111,8 @@ export class Connections {
 }
 
 interface Agents {
-  readonly http: HttpAgent;
-  readonly https: HttpsAgent;
+  readonly http: Agent;
+  readonly https: SecureAgent;
 }
 
 const wantsProxyLogin = 407;
