@@ -12,6 +12,7 @@ import { openNotifier } from '../host/notify.ts';
 import { claim } from './claim.ts';
 import { armFromEnvironment } from './fault-setting.ts';
 import { logSettings } from './log-settings.ts';
+import { startMemoryReturn } from './memory-return.ts';
 import { reloader } from './reload.ts';
 import { watchSignals } from './signals.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -83,6 +84,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
       },
     }));
     undo.use(startWatchdog(notifier, () => engine.node.status(false), log));
+    undo.use(startMemoryReturn(log));
     faultsStarted();
     notifier.ready(`ready on ${config.socket}`);
     log.info('ready', { socket: config.socket, startMs: Math.round(performance.now()) });
