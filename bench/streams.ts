@@ -10,6 +10,7 @@
  *   --at-once N               sessions at once (default 200)
  *   --abandoned N             default 10000
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { startBenchImages } from './images.ts';
 import { inOwnRun } from './in-own-run.ts';
@@ -36,13 +37,18 @@ const whole = (name: 'rounds' | 'bulk-rounds' | 'megabytes' | 'at-once' | 'aband
   if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} ${values[name]}: a whole number from 1`);
   return number;
 };
-const size = whole('megabytes') << 20;
+const size = whole('megabytes') * 2 ** 20;
+/** Between two measurements, so that what the kernel does for the one before (moving its process into a cgroup) is no gift to the next. */
+const quietMs = 100;
+/** In which the daemon gives back what it does not need any more (src/main/memory-return.ts). */
+const restMs = 40_000;
 
 /** Measures each in turns and keeps the medians, in the order of `all`; the first round warms up and does not count. */
 async function inTurns(all: readonly Served[], rounds: number, measure: (served: Served) => Promise<number>): Promise<number[]> {
   const times = all.map((): number[] => []);
   for (let round = -1; round < rounds; round++) {
     for (const [n, served] of all.entries()) {
+      await sleep(quietMs);
       const value = await measure(served);
       if (round >= 0) times[n]!.push(value);
     }
@@ -103,6 +109,9 @@ async function bench(undo: AsyncDisposableStack): Promise<void> {
     await settled(gantry);
     note(`after ${part + 1}/4 of ${values.abandoned} abandoned`);
   }
+  progress(`a rest of ${restMs / 1000} s`);
+  await sleep(restMs);
+  note('after a rest');
   const { cores, cpu, load } = machineFacts();
   console.log([
     `${cores} × ${cpu}, load ${load.toFixed(1)}`, ...all.map(({ subject }) => subject.description), '',

@@ -13,6 +13,7 @@ import { claim } from './claim.ts';
 import { keepCompiledCode } from './compiled-code.ts';
 import { armFromEnvironment } from './fault-setting.ts';
 import { logSettings } from './log-settings.ts';
+import { startMemoryReturn } from './memory-return.ts';
 import { reloader } from './reload.ts';
 import { watchSignals } from './signals.ts';
 import { startWatchdog } from './watchdog.ts';
@@ -85,6 +86,7 @@ export async function serve({ sources, version, output, parts }: ServeRequest): 
       },
     }));
     undo.use(startWatchdog(notifier, () => engine.node.status(false), log));
+    undo.use(startMemoryReturn(log));
     faultsStarted();
     notifier.ready(`ready on ${config.socket}`);
     log.info('ready', { socket: config.socket, startMs: Math.round(performance.now()) });

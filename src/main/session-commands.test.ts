@@ -187,9 +187,10 @@ test('attach joins the container, and the detach keys leave it going', async (t)
 test('attach without input watches until the container ends, and gives its exit code', async (t) => {
   const { fake, server, engine } = await bed(t);
   Object.assign(engine, { attach: async (_id: string, { stdout, stderr }: { stdout: PassThrough; stderr: PassThrough }) => {
-    Object.assign(fake.containers.get('c1')!, { state: ContainerState.CONTAINER_EXITED, exitCode: 9 });
     stdout.end('last words\n');
     stderr.end();
+    // As with containerd, which learns of the end after the streams did.
+    setTimeout(() => Object.assign(fake.containers.get('c1')!, { state: ContainerState.CONTAINER_EXITED, exitCode: 9 }), 150);
   } });
   fake.urls.push(await server.offer({ kind: 'attach', containerId: 'c', stdin: false, stdout: true, stderr: true, tty: false, container: { tty: false, stdin: false } }));
 

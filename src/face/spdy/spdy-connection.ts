@@ -175,13 +175,20 @@ export class SpdyConnection {
         return;
       case 'rst-stream':
         this.#refused(frame.stream, 'the server refused it');
-        this.#streams.get(frame.stream)?.reset();
+        this.#taken(frame.stream);
         return;
       case 'ping':
         if (frame.id % 2 !== this.#pings % 2) this.#send(ping(frame.id)); // the others answer ours
         return;
       default: // a goodbye is followed by the end; windows and settings bind nobody here
     }
+  }
+
+  /** Kubernetes' servers reset all streams once they have said everything: at the client's end what came before that counts. */
+  #taken(id: number): void {
+    const stream = this.#streams.get(id);
+    if (this.#deps.onStream === undefined) stream?.finishReset();
+    else stream?.reset();
   }
 
   #answered(id: number): void {
@@ -295,6 +302,14 @@ export class SpdyStream extends Duplex {
     this.destroy(failure('cancelled', { act: 'stream', why: 'the other side reset it' }));
   }
 
+  /** The same, but what came before can still be read, then come its end and 'close'. What is written from now on goes nowhere. */
+  finishReset(): void {
+    this.#reset = true;
+    this.push(null);
+    if (this.readableEnded) this.destroy();
+    else this.once('end', () => this.destroy());
+  }
+
   override push(chunk: Buffer | null): boolean {
     if (this.#ended) return true;
     if (chunk === null) this.#ended = true;
@@ -307,11 +322,13 @@ export class SpdyStream extends Duplex {
   }
 
   override _write(bytes: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
-    this.#connection.writeData(this.id, bytes, false, done);
+    if (this.#reset) done();
+    else this.#connection.writeData(this.id, bytes, false, done);
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#connection.writeData(this.id, Buffer.alloc(0), true, done);
+    if (this.#reset) done();
+    else this.#connection.writeData(this.id, Buffer.alloc(0), true, done);
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

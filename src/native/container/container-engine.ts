@@ -34,7 +34,7 @@ export function createContainerEngine(deps: ContainerDeps): ContainerEngine {
     },
     status: async (id, verbose) => {
       const record = get(id);
-      return { status: containerStatus(record), info: verbose ? containerInfo(record, await readSpec(deps, record)) : {} };
+      return { status: containerStatus(record), info: verbose ? containerInfo(record, readSpec(deps, record)) : {} };
     },
     list: async (filter) => listContainers(deps.records, filter),
     updateResources: async (id, change, ctx) => updateContainerResources(deps, get(id).id, change, ctx),

@@ -20,7 +20,7 @@ export async function endOrphanedExecs(deps: Pick<ContainerDeps, 'roots' | 'cgro
   const tokens = new Set(files.map((name) => execFile.exec(name)![1]!));
   for (const token of tokens) {
     await deps.handlers.find(record.handler)?.killInSandbox(record.id, readPid(join(bundle, `exec-${token}.inner`)));
-    const left = await killExecTree({ pid: readPid(join(bundle, `exec-${token}.pid`)), marker: `${execMarker}=${token}`, containerPids: () => deps.cgroups.pids(record.cgroup) });
+    const left = await killExecTree({ container: record.id, pid: readPid(join(bundle, `exec-${token}.pid`)), marker: `${execMarker}=${token}`, containerPids: () => deps.cgroups.pids(record.cgroup) });
     if (left.length > 0) deps.log.warn('cannot end the command of an exec that a restart cut short', { container: record.id, pids: left });
   }
   for (const name of files) rmSync(join(bundle, name), { force: true });

@@ -22,6 +22,7 @@ export interface ExecRequest {
 /** Runs a command in a running container as its own first process runs: same user, capabilities, environment and limits. */
 export async function execSyncInContainer(deps: ContainerDeps, record: ContainerRecord, request: ExecRequest, ctx: CallContext): Promise<ExecResult> {
   checkExec(record, request.command);
+  deps.cgroups.announceMove();
   try {
     return await exec(deps, record, request, ctx);
   } catch (error) {
@@ -42,7 +43,7 @@ function checkCommand(command: readonly string[]): void {
 }
 
 async function exec(deps: ContainerDeps, record: ContainerRecord, { command, timeoutSeconds }: ExecRequest, ctx: CallContext): Promise<ExecResult> {
-  const process = await execProcess(deps, record, { command, tty: false });
+  const process = execProcess(deps, record, { command, tty: false });
   return await ctx.stages.run('exec', () => execSync({
     runtime: deps.handlers.of(record.handler),
     id: record.id,
@@ -56,9 +57,9 @@ async function exec(deps: ContainerDeps, record: ContainerRecord, { command, tim
 }
 
 /** `process` of the OCI runtime spec for a command that runs as the container's own first process does. */
-export async function execProcess(deps: Pick<ContainerDeps, 'roots' | 'hostFacts'>, record: ContainerRecord, { command, tty }: { readonly command: readonly string[]; readonly tty: boolean }): Promise<OciProcess> {
+export function execProcess(deps: Pick<ContainerDeps, 'roots' | 'hostFacts'>, record: ContainerRecord, { command, tty }: { readonly command: readonly string[]; readonly tty: boolean }): OciProcess {
   const { bundle } = containerPaths(deps.roots, record.id);
-  const spec = await readSpec(deps, record);
+  const spec = readSpec(deps, record);
   if (spec === undefined) throw failure('internal', { act: 'exec in container', object: record.id, why: `its bundle ${bundle} is gone` });
   const { env } = spec.process;
   const process = { ...spec.process, args: command, terminal: tty, env: tty && !env.some((variable) => variable.startsWith('TERM=')) ? [...env, 'TERM=xterm'] : env };

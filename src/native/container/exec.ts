@@ -9,7 +9,8 @@ import { checkExec, execProcess, whyExecFailed } from './exec-sync.ts';
 /** Runs a command for a client who is there meanwhile, as ExecSync runs one: same user, capabilities, environment and limits. */
 export async function execInContainer(deps: ContainerDeps, record: ContainerRecord, { session: { command, tty }, streams }: { readonly session: ExecSession; readonly streams: SessionStreams }, ctx: CallContext): Promise<number> {
   checkExec(record, command);
-  const process = await execProcess(deps, record, { command, tty });
+  deps.cgroups.announceMove();
+  const process = execProcess(deps, record, { command, tty });
   try {
     return await execSession({
       runtime: deps.handlers.of(record.handler),

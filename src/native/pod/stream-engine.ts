@@ -18,6 +18,7 @@ export function createStreamEngine(containers: ContainerDeps, pods: PodDeps): St
     admitExec: async ({ containerId, command }) => {
       const record = container(containerId);
       checkExec(record, command);
+      containers.cgroups.announceMove(); // clients come at once
       return record.id;
     },
     exec: async (session, streams, ctx) => execInContainer(containers, container(session.containerId), { session, streams }, ctx),

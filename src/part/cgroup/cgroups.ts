@@ -5,6 +5,7 @@
  */
 import { dropQuotaV1, limitHugepages, putBackLimits, readUnreclaimable, saveLimits } from './cgroup-limits.ts';
 import type { SavedLimit } from './cgroup-limits.ts';
+import { ComingMoves } from './coming-moves.ts';
 import { CpuRates } from './cpu-rate.ts';
 import type { CgroupLayout } from './cgroup-layout.ts';
 import { cgroupParentPath, cgroupPathFor, pathOfCgroupsPath } from './cgroup-path.ts';
@@ -23,10 +24,17 @@ export class Cgroups {
   readonly layout: CgroupLayout;
   readonly driver: CgroupDriver;
   readonly #rates = new CpuRates();
+  readonly #comingMoves: ComingMoves;
 
   constructor(deps: { readonly layout: CgroupLayout; readonly driver: CgroupDriver }) {
     this.layout = deps.layout;
     this.driver = deps.driver;
+    this.#comingMoves = new ComingMoves(deps.layout);
+  }
+
+  /** A process will be moved into a cgroup in a moment, and that will wait less for the kernel. Returns at once and never fails. */
+  announceMove(): void {
+    this.#comingMoves.announce();
   }
 
   /** The `cgroupsPath` of a container's spec. A parent that is none is invalid-argument. */

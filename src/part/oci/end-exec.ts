@@ -23,7 +23,7 @@ export interface RunningExec {
  * the container sees until the host's process 1 comes round to it. Returns the pids that could not be killed.
  */
 export async function endExec({ runtime, id, files, finished, abandon, containerPids }: RunningExec): Promise<number[]> {
-  const tree = () => ({ pid: files.pid(), marker: files.marker, containerPids });
+  const tree = () => ({ container: id, pid: files.pid(), marker: files.marker, containerPids });
   const ended = finished.then(() => {}, () => {});
   if (files.pid() !== undefined) {
     if (runtime.sandbox === undefined) await killExecTree(tree());

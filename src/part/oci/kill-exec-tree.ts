@@ -3,20 +3,19 @@
  * belongs to the container's process 1, and setsid(2) takes it out of the session. What such a process keeps is the
  * environment it was started with, so each exec marks its own. Only processes in the container's cgroup are looked at.
  */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '../../base/errors.ts';
-import { readProcessStat } from './process-ref.ts';
-import type { ProcessStat } from './process-ref.ts';
+import { lookAtProcesses } from './look-at-processes.ts';
+import type { SeenProcesses } from './look-at-processes.ts';
 
 /** A process can be stuck in the kernel (a dead NFS server): it is named, not waited for. */
 const deadlineMs = 2000;
 const pauseMs = 5;
 const quietPauseMs = 30;
-/** Reading an environment can block on a stuck process's memory lock. */
-const readDeadlineMs = 200;
 
 export interface ExecTree {
+  /** Its id. */
+  readonly container: string;
   /** The command's own pid, if it got as far as to have one. */
   readonly pid: number | undefined;
   /** `NAME=value`, in the environment of the command. */
@@ -37,32 +36,21 @@ export async function killExecTree(tree: ExecTree): Promise<number[]> {
   }
 }
 
-async function membersOf({ pid, marker, containerPids }: ExecTree): Promise<number[]> {
-  const stats = new Map<number, ProcessStat>();
-  for (const candidate of containerPids()) {
-    const stat = readProcessStat(candidate);
-    if (stat !== undefined && stat.state !== 'Z' && stat.state !== 'X') stats.set(candidate, stat);
+async function membersOf({ container, pid, marker, containerPids }: ExecTree): Promise<number[]> {
+  const processes = await lookAtProcesses(container, containerPids);
+  const members = new Set<number>();
+  for (const [candidate, { session, markers }] of processes) {
+    if (candidate === pid || (pid !== undefined && session === pid) || markers.includes(marker)) members.add(candidate);
   }
-  const marked = await Promise.all([...stats.keys()].map(async (candidate) => ((await hasMarker(candidate, marker)) ? candidate : undefined)));
-  const members = new Set(marked.filter((candidate) => candidate !== undefined));
-  for (const [candidate, stat] of stats) {
-    if (candidate === pid || (pid !== undefined && stat.session === pid)) members.add(candidate);
-  }
-  addDescendants(members, stats);
+  addDescendants(members, processes);
   return [...members];
 }
 
-function addDescendants(members: Set<number>, stats: ReadonlyMap<number, ProcessStat>): void {
+function addDescendants(members: Set<number>, processes: SeenProcesses): void {
   for (let before = -1; before !== members.size;) {
     before = members.size;
-    for (const [pid, stat] of stats) if (members.has(stat.parent)) members.add(pid);
+    for (const [pid, { parent }] of processes) if (members.has(parent)) members.add(pid);
   }
-}
-
-async function hasMarker(pid: number, marker: string): Promise<boolean> {
-  const environment = readFile(`/proc/${pid}/environ`, 'latin1').catch(() => ''); // it may have ended meanwhile
-  const inTime = await Promise.race([environment, sleep(readDeadlineMs, '', { ref: false })]);
-  return inTime.split('\0').includes(marker);
 }
 
 function kill(pid: number): void {

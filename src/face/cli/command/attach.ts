@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ContainerState, RuntimeServiceService as runtime } from '../../../gen/cri.ts';
 import type { ContainerStatusResponse } from '../../../gen/cri.ts';
 import { isKind } from '../../../base/errors.ts';
@@ -11,6 +12,10 @@ import { defaultDetachKeys, detachKeysFlag, parseDetachKeys } from '../session/d
 import { remoteCommand } from '../session/remote-command.ts';
 
 const act = 'attach to container';
+
+/** How long the end of a container is waited for: a second in all. */
+const mostLooks = 10;
+const betweenLooksMs = 100;
 
 export const attach: Command = {
   name: 'attach',
@@ -53,11 +58,15 @@ function hasTerminal({ info }: ContainerStatusResponse): boolean {
   }
 }
 
-/** 0 where it goes on, or is removed already. */
+/** 0 where it goes on, or is removed already. The streams of a container end a little before some runtimes, as containerd, know that it has ended. */
 async function exitCodeOf(cri: CriClient, found: Findable): Promise<number> {
   try {
-    const { status } = await cri.call(runtime.containerStatus, { containerId: found.id, verbose: false }, { act, object: found.title });
-    return status?.state === ContainerState.CONTAINER_EXITED ? status.exitCode : 0;
+    for (let looks = 1; ; looks++) {
+      const { status } = await cri.call(runtime.containerStatus, { containerId: found.id, verbose: false }, { act, object: found.title });
+      if (status?.state === ContainerState.CONTAINER_EXITED) return status.exitCode;
+      if (looks === mostLooks) return 0;
+      await sleep(betweenLooksMs);
+    }
   } catch (error) {
     if (isKind(error, 'not-found')) return 0;
     throw error;

@@ -81,7 +81,7 @@ function passSizes(terminal: LocalTerminal, resize: SpdyStream): () => void {
 function passInput({ stdin, tty, detachKeys }: RemoteCommand, remote: SpdyStream, detach: () => void): () => void {
   const typed = tty && detachKeys.length > 0 ? stdin!.pipe(new DetachKeys(detachKeys, detach)) : stdin!;
   typed.pipe(remote);
-  remote.once('close', () => stdin!.unpipe().pause()); // it takes no more: the command need not have read everything
+  remote.resume().once('close', () => stdin!.unpipe().pause()); // it takes no more: the command need not have read everything
   return () => void stdin!.unpipe().pause();
 }
 
