@@ -30,10 +30,13 @@ export async function prepareRestore(deps: ContainerDeps, { id, pod }: Container
   await renameHost(join(made.folder, archiveNames.images), pod.hostname);
 }
 
-/** Connections of the old pod are closed: its address is another's. */
+/**
+ * Connections of the old pod are closed: its address is another's. The OCI runtime puts CRIU into the new container's cgroup, and what CRIU makes stays there: left to itself
+ * it would look for the cgroup of the captured one.
+ */
 function criuSettings(spec: OciSpec): string {
   const joined = spec.linux.namespaces.filter(({ type, path }) => path !== undefined && (type === 'ipc' || type === 'uts'));
-  return [...joined.map(({ type, path }) => `join-ns ${type}:${path}`), 'tcp-close', 'file-locks', 'ext-unix-sk', ''].join('\n');
+  return [...joined.map(({ type, path }) => `join-ns ${type}:${path}`), 'manage-cgroups ignore', 'tcp-close', 'file-locks', 'ext-unix-sk', ''].join('\n');
 }
 
 /**
@@ -61,6 +64,7 @@ export async function restoreInRuntime(deps: ContainerDeps, record: ContainerRec
       deadlineMs: runtime.createTimeoutMs,
       restoreFrom: join(folder, archiveNames.images),
     }, deps.log));
+    if (!deps.cgroups.pids(cgroup).includes(made.container.pid)) throw failure('failed-precondition', { act: 'restore container', object: id, why: `${runtime.name} left it outside of its cgroup, where its limits do not hold` });
     const current = deps.records.get(id);
     if (current === undefined || current.exit !== undefined) throw failure('failed-precondition', { act: 'restore container', object: id, why: 'it was stopped meanwhile' });
     const running = updateRecord(deps, id, { process: made.container, monitor: made.conmon, restore: undefined });
