@@ -254,6 +254,7 @@ function tar(...args: string[]): string {
 
 /** Why CRIU captures nothing here; undefined where it does. */
 function whyNot(): string | undefined {
+  if (process.env['CGROUP_DRIVER'] === 'systemd') return 'runc restores nothing into a scope of systemd';
   const runtime = process.env['RUNTIME'] ?? 'crun';
   const says = (word: string): string => spawnSync(runtime, [word], { encoding: 'utf8' }).stdout ?? '';
   const knows = says('--version').includes('+CRIU') || /"org\.opencontainers\.runc\.checkpoint\.enabled":\s*"true"/.test(says('features'));

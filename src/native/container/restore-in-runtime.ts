@@ -64,7 +64,7 @@ export async function restoreInRuntime(deps: ContainerDeps, record: ContainerRec
       deadlineMs: runtime.createTimeoutMs,
       restoreFrom: join(folder, archiveNames.images),
     }, deps.log));
-    if (!deps.cgroups.pids(cgroup).includes(made.container.pid)) throw failure('failed-precondition', { act: 'restore container', object: id, why: `${runtime.name} left it outside of its cgroup, where its limits do not hold` });
+    if (!deps.cgroups.pids(cgroup).includes(made.container.pid)) throw failure('failed-precondition', { act: 'restore container', object: id, why: `${runtime.name} left it outside of its cgroup, where its limits do not hold; with cgroup.driver = "cgroupfs" it does not` });
     const current = deps.records.get(id);
     if (current === undefined || current.exit !== undefined) throw failure('failed-precondition', { act: 'restore container', object: id, why: 'it was stopped meanwhile' });
     const running = updateRecord(deps, id, { process: made.container, monitor: made.conmon, restore: undefined });
