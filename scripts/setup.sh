@@ -34,6 +34,7 @@ cni-plugins      containernetworking-plugins containernetworking-plugins cni-plu
 iptables         iptables                    iptables-nft                iptables        iptables
 ip               iproute2                    iproute                     iproute2        iproute2
 catatonit        catatonit                   catatonit                   catatonit       catatonit
+criu             criu                        criu                        criu            criu
 static-busybox   busybox-static              busybox                     busybox         busybox-static
 docker-registry  docker-registry             docker-distribution         -               distribution-registry
 openssl          openssl                     openssl                     openssl         openssl

@@ -28,12 +28,22 @@ const writes = ['put pod', 'delete pod', 'put container', 'delete container', 'p
 /** A layer from its staging directory to its record, and the files that are replaced as a whole. */
 const files = ['layer/unpack', 'layer/rename', 'layer/sync', 'layer/record', 'layer/discard', 'file/write', 'file/rename'] as const;
 
+/** Passed only where CRIU works. The start of a container that is restored has its own stages beside those of any other. */
+export const checkpointPoints: readonly string[] = [
+  'CheckpointContainer/pause', 'CheckpointContainer/capture', 'CheckpointContainer/resume', 'CheckpointContainer/archive',
+  'CheckpointPod/pause', 'CheckpointPod/capture', 'CheckpointPod/resume', 'CheckpointPod/archive',
+  'CreateContainer/checkpoint', 'CreateContainer/compare', 'CreateContainer/prepare restore', 'StartContainer/restore', 'RestorePod/*',
+  ...['checkpoint-images', 'checkpoint-archive', 'paused'].flatMap((kind) => [`make/${kind}`, `undo/${kind}`]),
+  ...['pause', 'checkpoint', 'resume', 'state'].map((command) => `program/runtime ${command}`),
+];
+
 export const faultPoints: readonly string[] = [
   ...stages,
   ...effects.flatMap((kind) => [`make/${kind}`, `undo/${kind}`]),
   ...programs.map((name) => `program/${name}`),
   ...writes.map((name) => `store/${name}`),
   ...files,
+  ...checkpointPoints,
   // With a user namespace only, on handlers that can.
   'make/idmapped-layers', 'undo/idmapped-layers',
 ];

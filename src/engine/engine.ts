@@ -177,6 +177,45 @@ export interface NodeEngine {
   clearLeaks(leaks: readonly Leak[], ctx: CallContext): Promise<ClearedLeak[]>;
 }
 
+/**
+ * Containers and pods written down while they run, and made again of what was written. Who asks for what cannot be captured, or for
+ * anything where CRIU or an OCI runtime that knows it is missing, is told which piece: failed-precondition.
+ */
+export interface CheckpointEngine {
+  /**
+   * Writes a running container (else failed-precondition) to an archive at `location`, and lets it go on. `timeoutSeconds` 0 is ten minutes; when it passes: deadline-exceeded.
+   * After a failure there is no archive. `containers.create` takes the path of an archive in place of an image.
+   */
+  container(id: string, request: { location: string; timeoutSeconds: number }, ctx: CallContext): Promise<void>;
+  /** Writes running containers of a pod, as they are at one moment, into an empty directory. All of them go on when it ends, however it ends. */
+  pod(request: PodCheckpointRequest, ctx: CallContext): Promise<void>;
+  /** Makes a pod and its containers, CREATED: their starts restore them. After a failure nothing of it is left. */
+  restorePod(request: PodRestoreRequest, ctx: CallContext): Promise<RestoredPod>;
+}
+
+export interface PodCheckpointRequest {
+  readonly podId: string;
+  /** Exists, and is empty. */
+  readonly outputPath: string;
+  readonly containerIds: readonly string[];
+  /** This engine knows none: any is invalid-argument. */
+  readonly options: Readonly<Record<string, string>>;
+}
+
+export interface PodRestoreRequest {
+  readonly checkpointPath: string;
+  readonly config: PodSandboxConfig;
+  readonly runtimeHandler: string;
+  readonly options: Readonly<Record<string, string>>;
+  /** One for each container of the checkpoint, by name: what it is to be mounted, to be called and to be allowed. */
+  readonly containerConfigs: readonly ContainerConfig[];
+}
+
+export interface RestoredPod {
+  readonly podId: string;
+  readonly containers: readonly { readonly name: string; readonly id: string }[];
+}
+
 /** An engine, split by caller. */
 export interface Engine {
   readonly pods: PodEngine;
@@ -184,4 +223,6 @@ export interface Engine {
   readonly images: ImageEngine;
   readonly node: NodeEngine;
   readonly streams: StreamEngine;
+  /** Absent where an engine has none. */
+  readonly checkpoints?: CheckpointEngine;
 }

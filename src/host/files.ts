@@ -24,6 +24,18 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array, m
   await syncDirectory(dirname(path));
 }
 
+/** Gives a finished file its name, which another may have had. Durable when it resolves. */
+export async function publishFile(temporary: string, path: string): Promise<void> {
+  const file = await open(temporary, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await atPoint('file/rename', () => rename(temporary, path));
+  await syncDirectory(dirname(path));
+}
+
 /** Makes the names in a directory durable. */
 async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');

@@ -24,6 +24,7 @@ import { containerUndoOrder, containerUndos, removeFromRuntime } from '../native
 import { containerUsages } from '../native/container/container-usages.ts';
 import { usesImage } from '../native/container/container-record.ts';
 import type { ContainerRecord } from '../native/container/container-record.ts';
+import { Checkpoints } from '../native/container/checkpoints.ts';
 import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
@@ -39,12 +40,15 @@ import { LeakSearch } from '../native/node/leak-search.ts';
 import { Reconciler } from '../native/node/reconciler.ts';
 import type { PodDeps } from '../native/pod/pod-deps.ts';
 import { podUndoOrder, podUndos } from '../native/pod/pod-effects.ts';
+import { createCheckpointEngine } from '../native/pod/checkpoint-engine.ts';
 import { createPodEngine } from '../native/pod/pod-engine.ts';
 import { podPlaces } from '../native/pod/pod-places.ts';
 import type { PodRecord } from '../native/pod/pod-record.ts';
 import { isReady } from '../native/pod/pod-state.ts';
 import { createStreamEngine } from '../native/pod/stream-engine.ts';
 import { collectNetworkGarbage, podArrears } from '../native/pod/recover-pods.ts';
+import { Criu } from '../part/checkpoint/criu.ts';
+import { UnpackPool } from '../part/layer/unpack-pool.ts';
 import { CdiDevices } from '../part/cdi/cdi-devices.ts';
 import { detectCgroups } from '../part/cgroup/cgroup-layout.ts';
 import type { CgroupLayout } from '../part/cgroup/cgroup-layout.ts';
@@ -87,7 +91,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
   const exitDir = join(config.state, 'exits');
-  for (const folder of [join(config.root, 'containers'), join(config.state, 'layers'), exitDir]) makePrivateDir(folder);
+  for (const folder of [join(config.root, 'containers'), join(config.root, 'checkpoints'), join(config.state, 'layers'), exitDir]) makePrivateDir(folder);
   // Root of a pod's user namespace has to pass through these to what is the pod's; each pod and container in them is closed to all others.
   for (const folder of [join(config.state, 'pods'), join(config.state, 'containers')]) makePrivateDir(folder, 0o711);
 
@@ -145,6 +149,8 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     ...(config.image.platform === 'auto' ? {} : { platform: parsePlatform(config.image.platform) }),
   });
 
+  const criu = new Criu();
+  const unpackers = new UnpackPool({ maxWorkers: 2 });
   const containerDeps: ContainerDeps = {
     ...oci, log, ids, images, snapshotters, exitWatch, usage, projects, paths: pathThreads, cdi, hooks, apparmor, selinux,
     blockIoFile: config.cgroup.blockioConfigFile,
@@ -153,6 +159,9 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       const probed = await probes.ask(handlers.of(handler));
       return !('error' in probed) && probed.recursiveReadOnly;
     },
+    criu, unpackers, checkpoints: new Checkpoints(),
+    probe: (runtime) => probes.ask(runtime),
+    restoresImages: () => current.checkpoint.restoreImages,
     records: containerRecords,
     pods: podPlaces({ records: podRecords, stateDir: config.state, isReady: ready }),
     effects: new Effects({ ledger: store.ledger, debts, order: containerUndoOrder, undos: containerUndos({ handlers, runtimeStates, cgroups, exitWatch }) }),
@@ -169,7 +178,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
     debts,
     effects: new Effects({ ledger: store.ledger, debts, order: podUndoOrder, undos: podUndos({ cni, cgroups, removeFromRuntime: (id, effect) => removeFromRuntime({ handlers, runtimeStates, cgroups, exitWatch }, id, effect) }) }),
     isReady: ready,
-    running: new SingleFlight(), making: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),
+    running: new SingleFlight(), making: new Set(), restoring: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),
   };
 
   await images.recover();
@@ -195,10 +204,11 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const streams = createStreamEngine(containerDeps, podDeps);
   return {
     engine: {
+      checkpoints: createCheckpointEngine({ containers: containerDeps, pods: podDeps }),
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ leaks, handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      node: createNodeEngine({ leaks, criu, handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
       streams,
     },
     async close() {
@@ -210,6 +220,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
       await Promise.all([pathThreads.close(), fencedFiles.close()]);
       forgetAbandoned();
       await images.close();
+      await unpackers.close();
       store.close();
     },
     async reload(next) {

@@ -6,7 +6,7 @@
 /** Debian packages; nothing that these only recommend comes along. */
 export const packages: readonly string[] = [
   'systemd', 'systemd-sysv', 'dbus', 'udev', 'kmod', 'mount', 'util-linux', 'procps',
-  'crun', 'runc', 'conmon', 'containernetworking-plugins', 'iptables', 'iproute2', 'catatonit', 'apparmor', 'uidmap',
+  'crun', 'runc', 'conmon', 'containernetworking-plugins', 'iptables', 'iproute2', 'catatonit', 'criu', 'apparmor', 'uidmap',
   'docker-registry', 'busybox-static', 'openssl', 'ca-certificates', 'libstdc++6', 'e2fsprogs', 'xfsprogs',
 ];
 
@@ -32,7 +32,7 @@ export const kernelPackage = 'linux-image-amd64';
 export const keptModules: readonly string[] = [
   'arch', 'crypto', 'lib', 'block', 'mm', 'security',
   'fs/9p', 'fs/netfs', 'fs/fscache', 'fs/ext4', 'fs/xfs', 'fs/quota', 'fs/jbd2', 'fs/mbcache.ko', 'fs/overlayfs', 'fs/fuse', 'fs/autofs', 'fs/binfmt_misc.ko', 'fs/configfs',
-  'net/9p', 'net/802', 'net/8021q', 'net/bridge', 'net/core', 'net/ipv4', 'net/ipv6', 'net/llc', 'net/netfilter', 'net/packet', 'net/sched', 'net/unix',
+  'net/9p', 'net/802', 'net/8021q', 'net/bridge', 'net/core', 'net/ipv4', 'net/ipv6', 'net/llc', 'net/netfilter', 'net/netlink', 'net/packet', 'net/sched', 'net/unix',
   'drivers/block', 'drivers/char', 'drivers/virtio', 'drivers/net/dummy.ko', 'drivers/net/ipvlan', 'drivers/net/macvlan.ko', 'drivers/net/tun.ko', 'drivers/net/veth.ko',
 ];
 

@@ -77,6 +77,15 @@ export const schema = table('', {
     }),
   }),
 
+  checkpoint: table('Containers that are written down and made again (CRIU).', {
+    restoreImages: setting({
+      kind: truth,
+      default: false,
+      applies: 'live',
+      about: 'A container may be restored of a checkpoint that comes as an image. Whoever can pull an image then decides what the memory of its processes is; what they may do is checked against the request. Archive files of the node, which only its root can name, are restored in any case.',
+    }),
+  }),
+
   cni: table("The pods' network (Container Network Interface).", {
     confDir: setting({
       kind: path,

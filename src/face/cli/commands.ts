@@ -6,6 +6,7 @@ import { connectCri, socketPath, type CriClient } from './client.ts';
 import { allFlags, helpText, type Command } from './command.ts';
 import { groupHelpText, isGroup, wordsOf, type CommandGroup } from './command-group.ts';
 import { attach } from './command/attach.ts';
+import { checkpoint } from './command/checkpoint.ts';
 import { df } from './command/df.ts';
 import { dockerClients } from './command/docker-clients.ts';
 import { exec } from './command/exec.ts';
@@ -22,12 +23,13 @@ import { portForward } from './command/port-forward.ts';
 import { ps } from './command/ps.ts';
 import { pull } from './command/pull.ts';
 import { pulls } from './command/pulls.ts';
+import { restore } from './command/restore.ts';
 import { rm } from './command/rm.ts';
 import { stop } from './command/stop.ts';
 import { version } from './command/version.ts';
 import { printable, write, type CliIo } from './io.ts';
 
-const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, leaks, pods, ps, logs, exec, attach, portForward, inspect, stop, rm, migrate, dockerClients, info, version];
+const commands: readonly (Command | CommandGroup)[] = [play, pull, pulls, images, image, df, leaks, pods, ps, logs, exec, attach, portForward, inspect, checkpoint, restore, stop, rm, migrate, dockerClients, info, version];
 
 /** Name, one-line summary and usage of every command, in the order in which help lists them; the second words of those that have some. */
 export const cliCommands: readonly { readonly name: string; readonly summary: string; readonly usage: string; readonly words?: readonly string[] }[] = commands.map((one) =>

@@ -8,7 +8,7 @@ import { Server, ServerCredentials, status, type sendUnaryData, type ServerUnary
 import { AdminService, type ClearLeaksRequest, type ClearLeaksResponse, type DiskUsageResponse, type ListDockerClientsResponse, type ListLeaksResponse, type Pull, type WatchPullsRequest, type WatchPullsResponse } from '../../gen/admin.ts';
 import { ContainerState, ImageServiceService, PodSandboxState, RuntimeServiceService } from '../../gen/cri.ts';
 import type {
-  AttachRequest, Container, CreateContainerRequest, ExecRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RunPodSandboxRequest,
+  AttachRequest, CheckpointContainerRequest, CheckpointPodRequest, Container, CreateContainerRequest, ExecRequest, ExecSyncRequest, Image, ListContainersRequest, ListPodSandboxRequest, PodSandbox, PullImageRequest, RestorePodRequest, RunPodSandboxRequest,
 } from '../../gen/cri.ts';
 import { runCliCommand } from './commands.ts';
 import type { CliIo } from './io.ts';
@@ -37,7 +37,7 @@ export class FakeRuntime {
     this.socket = socket;
   }
 
-  /** The methods by their names in the generated definitions; what is not here is unimplemented. */
+  /** The methods by their names in the generated definitions, to be replaced at will; what is not here is unimplemented. */
   readonly methods: Record<string, (request: never) => unknown> = {
     version: () => ({ version: '0.1.0', runtimeName: 'fake', runtimeVersion: '9', runtimeApiVersion: 'v1' }),
     listPodSandbox: ({ filter }: ListPodSandboxRequest) => ({
@@ -112,6 +112,9 @@ export class FakeRuntime {
       this.#change(`exec ${cmd.join(' ')} ${timeout}`);
       return { stdout: Buffer.from('out\n'), stderr: Buffer.from('err\n'), exitCode: 7 };
     },
+    checkpointContainer: ({ location }: CheckpointContainerRequest) => this.#change(`checkpoint ${location}`),
+    checkpointPod: ({ outputPath }: CheckpointPodRequest) => this.#change(`checkpoint pod ${outputPath}`),
+    restorePod: ({ checkpointPath }: RestorePodRequest) => this.#change(`restore pod ${checkpointPath}`),
     exec: ({ cmd, ...wanted }: ExecRequest) => this.#session(`exec ${cmd.join(' ')}`, wanted),
     attach: (wanted: AttachRequest) => this.#session('attach', wanted),
     portForward: ({ port }: { port: number[] }) => this.#session(`port-forward ${port.join()}`, {}),
@@ -165,11 +168,11 @@ export async function fakeRuntime(t: TestContext, admin?: FakeRuntime['admin']):
   const fake = Object.assign(new FakeRuntime(path.join(folder, 'cri.sock')), { folder, admin });
   const server = new Server();
   const handlers = Object.fromEntries(
-    Object.entries(fake.methods).map(([name, method]) => [
+    Object.keys(fake.methods).map((name) => [
       name,
       (call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) => {
         try {
-          callback(null, method(call.request as never));
+          callback(null, fake.methods[name]!(call.request as never));
         } catch (error) {
           callback({ code: status.UNKNOWN, details: (error as Error).message });
         }

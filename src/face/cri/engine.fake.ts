@@ -61,6 +61,12 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
       listStats: async () => [only(ContainerStats)],
       ...other.containers,
     },
+    checkpoints: {
+      container: async () => {},
+      pod: async () => {},
+      restorePod: async () => ({ podId: 'pod-id', containers: [{ name: 'main', id: 'container-id' }] }),
+      ...other.checkpoints,
+    },
     images: {
       pull: async () => 'sha256:pulled',
       list: async () => [only(Image, { id: 'sha256:listed', size: 2n ** 40n })],

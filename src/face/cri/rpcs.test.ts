@@ -50,6 +50,12 @@ const happy: readonly [RpcName, object, readonly unknown[], object][] = [
     ['streams.admitExec', { containerId: 'c', command: ['ls', '/'], tty: true }], { url: 'http://streams.test/exec/1' }],
   ['attach', { containerId: 'c', stdin: false, tty: false, stdout: true, stderr: true }, ['streams.admitAttach', 'c'], { url: 'http://streams.test/attach/2' }],
   ['portForward', { podSandboxId: 'p', port: [80, 443] }, ['streams.admitPortForward', 'p'], { url: 'http://streams.test/portforward/3' }],
+  ['checkpointContainer', { containerId: 'c', location: '/a.tar', timeout: 30n }, ['checkpoints.container', 'c', { location: '/a.tar', timeoutSeconds: 30 }], {}],
+  ['checkpointPod', { podSandboxId: 'p', outputPath: '/out', containerIds: ['c'], options: { a: 'b' } },
+    ['checkpoints.pod', { podId: 'p', outputPath: '/out', containerIds: ['c'], options: { a: 'b' } }], {}],
+  ['restorePod', { checkpointPath: '/out', config: pod, runtimeHandler: 'runc', options: {}, containerConfigs: [container] },
+    ['checkpoints.restorePod', { checkpointPath: '/out', config: pod, runtimeHandler: 'runc', options: {}, containerConfigs: [container] }],
+    { podSandboxId: 'pod-id', restoredContainers: [{ name: 'main', containerId: 'container-id' }] }],
   ['containerStats', { containerId: 'c' },
     ['containers.stats', 'c'], { stats: only(ContainerStats, { attributes: attributes('c') }) }],
   ['listContainerStats', { filter: undefined }, ['containers.listStats', undefined], { stats: [only(ContainerStats)] }],
@@ -82,13 +88,9 @@ const streams: readonly [RpcName, string, string, number][] = [
   ['streamImages', 'images.list', 'images', 1],
 ];
 
-const noCheckpoints = 'checkpoints are not part of this version';
 const noMetrics = 'pod metrics are not part of this version';
 
 const notYet: readonly [RpcName, object, string][] = [
-  ['checkpointContainer', { containerId: 'c', timeout: 0n }, `checkpoint container c: ${noCheckpoints}`],
-  ['checkpointPod', { podSandboxId: 'p', outputPath: '', containerIds: [], options: {} }, `checkpoint pod p: ${noCheckpoints}`],
-  ['restorePod', { checkpointPath: '', runtimeHandler: '', options: {}, containerConfigs: [] }, `restore pod: ${noCheckpoints}`],
   ['listMetricDescriptors', {}, `list metric descriptors: ${noMetrics}; ListPodSandboxStats has the usage`],
   ['listPodSandboxMetrics', {}, `list pod metrics: ${noMetrics}; ListPodSandboxStats has the usage`],
 ];
@@ -187,6 +189,14 @@ const incomplete: readonly [RpcName, object, string][] = [
   ['portForward', { podSandboxId: 'p', port: [80, 0] }, 'forward ports of pod p: port 0 is not one from 1 to 65535'],
   ['portForward', { podSandboxId: 'p', port: Array.from({ length: 128 }, (_, i) => i + 1) },
     'forward ports of pod p: 128 ports are more than 127; forward them in several sessions'],
+  ['checkpointContainer', { location: '/a.tar', timeout: 0n }, 'checkpoint container: container_id is missing'],
+  ['checkpointContainer', { containerId: 'c', location: '', timeout: 0n }, 'checkpoint container: location is missing'],
+  ['checkpointContainer', { containerId: 'c', location: '/a.tar', timeout: -1n }, 'checkpoint container timeout: -1 seconds are less than none'],
+  ['checkpointPod', { outputPath: '/out', containerIds: [], options: {} }, 'checkpoint pod: pod_sandbox_id is missing'],
+  ['checkpointPod', { podSandboxId: 'p', outputPath: '', containerIds: [], options: {} }, 'checkpoint pod: output_path is missing'],
+  ['restorePod', { checkpointPath: '', options: {}, containerConfigs: [] }, 'restore pod: checkpoint_path is missing'],
+  ['restorePod', { checkpointPath: '/out', options: {}, containerConfigs: [] }, 'restore pod: config is missing'],
+  ['restorePod', { checkpointPath: '/out', config: { ...pod, metadata: { ...metadata, name: '' } }, options: {}, containerConfigs: [] }, 'restore pod: config.metadata.name is missing'],
   ['imageStatus', {}, 'status of image: image is missing'],
   ['imageStatus', { image: only(ImageSpec) }, 'status of image: image.image is missing'],
   ['pullImage', {}, 'pull image: image is missing'],

@@ -14,10 +14,15 @@ import type { Table } from '../../part/store/store.ts';
 import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
 import type { HookFolders } from '../../part/hooks/hook-folders.ts';
+import type { Criu } from '../../part/checkpoint/criu.ts';
+import type { UnpackPool } from '../../part/layer/unpack-pool.ts';
+import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
+import type { Probed } from '../../part/oci/probe-cache.ts';
 import type { ExitWatch } from '../../part/oci/exit-watch.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import type { ImageCatalog } from '../image/image-catalog.ts';
 import type { ContainerRecord } from './container-record.ts';
+import type { Checkpoints } from './checkpoints.ts';
 import type { Creations } from './creations.ts';
 import type { ExitSignals } from './exit-signals.ts';
 import type { NodeDefaults } from './node-defaults.ts';
@@ -69,6 +74,14 @@ export interface ContainerDeps {
   readonly making: Creations;
   readonly starting: SingleFlight<void>;
   readonly removing: SingleFlight<void>;
+  readonly checkpoints: Checkpoints;
+  /** Whether an image may be a checkpoint, by the configuration in force. */
+  readonly restoresImages: () => boolean;
+  readonly criu: Pick<Criu, 'state'>;
+  /** What an OCI runtime can do. */
+  readonly probe: (runtime: OciRuntime) => Promise<Probed>;
+  /** Unpacks what comes in archives, confined. */
+  readonly unpackers: UnpackPool;
   /** Two undos of one container never overlap: its end and its removal may come at the same time. */
   readonly locks: KeyedLock;
   readonly exits: ExitSignals;

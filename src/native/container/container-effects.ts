@@ -1,8 +1,10 @@
 /** The undo of every lasting effect of a container, by kind. Each may be repeated and takes a half-made effect for what it is. */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
 import { removeTree } from '../../host/files.ts';
+import { removeLargeTree } from '../../host/remove-large-tree.ts';
 import { checkUnmounted, removeUnmountedTree } from '../../host/mounts-below.ts';
 import type { Cgroups } from '../../part/cgroup/cgroups.ts';
 import { conmonOf } from '../../part/oci/conmon.ts';
@@ -17,6 +19,12 @@ export interface RuntimeEffect {
   readonly bundle: string;
 }
 
+/** A container that stands still while it is captured. */
+export interface PausedEffect {
+  readonly container: string;
+  readonly handler: string;
+}
+
 export interface RuntimeEffectDeps {
   readonly handlers: RuntimeHandlers;
   /** Holds the state folder of each handler, by name. */
@@ -29,6 +37,9 @@ export interface RuntimeEffectDeps {
 export const containerUndoOrder: UndoOrder = {
   'image-volume': ['runtime'],
   'rootfs': ['runtime'],
+  'checkpoint-images': ['runtime'],
+  'checkpoint-archive': [],
+  'paused': [],
   'writable-layer': ['runtime', 'rootfs', 'image-volume'],
 };
 
@@ -41,6 +52,9 @@ export function containerUndos(deps: RuntimeEffectDeps): Readonly<Record<string,
     },
     'rootfs': ({ path }: { path: string }) => releaseRoot(path),
     'image-volume': ({ path }: { path: string }) => releaseView(path),
+    'checkpoint-images': ({ path }: { path: string }) => removeLargeTree(path),
+    'checkpoint-archive': ({ path }: { path: string }) => rm(path, { force: true }),
+    'paused': async ({ container, handler }: PausedEffect) => await deps.handlers.find(handler)?.resume(container),
     'runtime': (effect: RuntimeEffect, id: string) => removeFromRuntime(deps, id, effect),
   };
 }

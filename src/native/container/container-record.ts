@@ -48,7 +48,9 @@ export interface ContainerRecord {
   readonly oomKillsAround?: number | undefined;
   /** Nanoseconds since the epoch. */
   readonly createdAt: bigint;
-  /** The container's first process. */
+  /** It is CREATED without a process, and its start restores it of what is in this folder; absent in every other. */
+  readonly restore?: { readonly folder: string } | undefined;
+  /** The container's first process; `noProcess` while there is none. */
   readonly process: ProcessRef;
   /** The conmon that watches over it. */
   readonly monitor: ProcessRef;

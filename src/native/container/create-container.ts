@@ -22,6 +22,13 @@ import { duringOnce } from './during-once.ts';
 import { logPathOf } from './log-path.ts';
 import type { PodPlace } from './pod-place.ts';
 import { relabelVolumes } from './relabel-volumes.ts';
+import { checkCheckpointSupport } from './checkpoint-support.ts';
+import { checkRestorable } from './check-restorable.ts';
+import { checkImage, imageOfCheckpoint, refuseImage } from './checkpoint-image.ts';
+import { checkpointSource, openCheckpoint, restoreRootChanges } from './open-checkpoint.ts';
+import type { CheckpointSource } from './open-checkpoint.ts';
+import { prepareRestore } from './restore-in-runtime.ts';
+import { noProcess } from '../../part/oci/process-ref.ts';
 import { prepareRootfs } from './prepare-rootfs.ts';
 import type { MadeRoot } from './prepare-rootfs.ts';
 import { watchContainer } from './watch-container.ts';
@@ -43,6 +50,8 @@ export interface CreateRequest {
   readonly config: ContainerConfig;
   /** What the caller takes the pod for. What it is was said when it was run, but for whether it may have privileged containers. */
   readonly podConfig: PodSandboxConfig | undefined;
+  /** It is to be made of this checkpoint, whose very process the config describes, image and all. */
+  readonly checkpoint?: CheckpointSource;
 }
 
 /**
@@ -63,7 +72,7 @@ export async function createContainer(deps: ContainerDeps, request: CreateReques
     const newId = deps.ids.make();
     return await deps.making.run({ id: newId, podId: pod.id }, async (signal) => {
       try {
-        await make(deps, { id: newId, pod, config, logPath, signal }, ctx);
+        await make(deps, { id: newId, pod, config, logPath, signal, checkpoint: request.checkpoint }, ctx);
         return newId;
       } catch (error) {
         await deps.effects.rollback(newId);
@@ -85,17 +94,37 @@ interface CreationRequest {
   readonly logPath: string;
   /** Aborted when the pod is stopped. */
   readonly signal: AbortSignal;
+  readonly checkpoint: CheckpointSource | undefined;
 }
 
-async function make(deps: ContainerDeps, { id, pod, config, logPath, signal }: CreationRequest, ctx: CallContext): Promise<void> {
+async function make(deps: ContainerDeps, { id, pod, config, logPath, signal, checkpoint: described }: CreationRequest, ctx: CallContext): Promise<void> {
+  const source = described ?? checkpointSource(deps, config);
+  if (source !== undefined) return await makeRestored(deps, { id, pod, config, logPath, signal, checkpoint: described }, { source, ctx });
   const image = await ctx.stages.run('image', () => resolveImage(deps, id, config));
   const container: ContainerInTheMaking = { id, pod, config, image };
-  const root = await ctx.stages.run('rootfs', () => prepareRootfs(deps, container, signal));
+  const root = await ctx.stages.run('rootfs', () => prepareRootfs(deps, container, { signal }));
   const volumes = await ctx.stages.run('volumes', () => resolveVolumes(deps, container, signal));
   const built = await ctx.stages.run('spec', () => buildSpec(deps, container, volumes.sources));
   await ctx.stages.run('relabel', () => relabelVolumes(deps, container, { sources: volumes.sources.mounts, signal }));
   const process = await ctx.stages.run('runtime create', () => createInRuntime(deps, container, { built, logPath, signal }));
   await ctx.stages.run('record', () => record(deps, container, { root, built, volumes, logPath, process }));
+}
+
+/** As `make`, of a checkpoint. The runtime is told of it at the container's start: until then it has no process. */
+async function makeRestored(deps: ContainerDeps, { id, pod, config, logPath, signal, checkpoint: described }: CreationRequest, { source, ctx }: { source: CheckpointSource; ctx: CallContext }): Promise<void> {
+  await checkCheckpointSupport(deps, pod, { act: 'restore container', object: config.metadata?.name ?? '' });
+  refuseImage(deps, source);
+  const opened = await ctx.stages.run('checkpoint', () => openCheckpoint(deps, id, source, signal));
+  const image = await ctx.stages.run('image', () => (described === undefined ? imageOfCheckpoint(deps, id, opened) : resolveImage(deps, id, config)));
+  if (described !== undefined) checkImage(image, opened);
+  const container: ContainerInTheMaking = { id, pod, config, image };
+  const root = await ctx.stages.run('rootfs', () => prepareRootfs(deps, container, { signal, fill: (writable) => restoreRootChanges(deps, opened, writable, signal) }));
+  const volumes = await ctx.stages.run('volumes', () => resolveVolumes(deps, container, signal));
+  const built = await ctx.stages.run('spec', () => buildSpec(deps, container, volumes.sources));
+  await ctx.stages.run('compare', () => checkRestorable(built.spec, opened, { config, asDescribed: described !== undefined }));
+  await ctx.stages.run('relabel', () => relabelVolumes(deps, container, { sources: volumes.sources.mounts, signal }));
+  await ctx.stages.run('prepare restore', () => prepareRestore(deps, container, { spec: built.spec, folder: opened.folder, logPath }));
+  await ctx.stages.run('record', () => record(deps, container, { root, built, volumes, logPath, restore: { folder: opened.folder } }));
 }
 
 function readyPod(deps: ContainerDeps, podId: string): PodPlace {
@@ -155,7 +184,17 @@ function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
   return isDeepStrictEqual(plain(one), plain(other));
 }
 
-function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { root: MadeRoot; built: BuiltSpec; volumes: ResolvedVolumes; logPath: string; process: CreatedProcesses }): void {
+/** With a process, or to be restored. */
+interface MadeContainer {
+  readonly root: MadeRoot;
+  readonly built: BuiltSpec;
+  readonly volumes: ResolvedVolumes;
+  readonly logPath: string;
+  readonly process?: CreatedProcesses;
+  readonly restore?: NonNullable<ContainerRecord['restore']>;
+}
+
+function record(deps: ContainerDeps, container: ContainerInTheMaking, made: MadeContainer): void {
   const { id, pod, config, image } = container;
   // The pod may have been stopped meanwhile. From here to `put` nothing is awaited, so a stop either sees this container or
   // is seen here.
@@ -179,12 +218,14 @@ function record(deps: ContainerDeps, container: ContainerInTheMaking, made: { ro
     cgroup: made.built.cgroupsPath,
     oomKillsAround: deps.cgroups.oomKillsAround(made.built.cgroupsPath),
     createdAt: BigInt(Date.now()) * 1_000_000n,
-    process: made.process.container,
-    monitor: made.process.conmon,
+    ...(made.restore === undefined ? {} : { restore: made.restore }),
+    process: made.process?.container ?? noProcess,
+    monitor: made.process?.conmon ?? noProcess,
     bootId: deps.bootId,
     startedAt: undefined,
     exit: undefined,
   });
+  if (made.process === undefined) return;
   watchContainer(deps, { id, process: made.process.container, monitor: made.process.conmon }, made.process.conmonExited);
 }
 

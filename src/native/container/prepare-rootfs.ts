@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { messageOf } from '../../base/errors.ts';
 import { letRootPass } from '../../host/files.ts';
+import type { ProjectUsage } from '../../host/project-quota.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import type { CopiedUsage, SnapshotDriver, Snapshotter, TreeContent } from '../../part/snapshot/snapshotter.ts';
 import type { ContainerDeps } from './container-deps.ts';
@@ -25,8 +26,14 @@ export interface MadeRoot {
   readonly project: LayerProject | undefined;
 }
 
+export interface RootOptions {
+  readonly signal: AbortSignal;
+  /** Puts into the writable layer what the container is to have in it from the start. */
+  readonly fill?: ((writable: string) => Promise<void>) | undefined;
+}
+
 /** Makes the bundle and the writable layer, and mounts the container's root of the image's layers. */
-export async function prepareRootfs(deps: ContainerDeps, container: ContainerInTheMaking, signal: AbortSignal): Promise<MadeRoot> {
+export async function prepareRootfs(deps: ContainerDeps, container: ContainerInTheMaking, { signal, fill }: RootOptions): Promise<MadeRoot> {
   const { id, pod, image } = container;
   const paths = containerPaths(deps.roots, id);
   const snapshotter = snapshotterFor(deps.snapshotters, pod);
@@ -38,9 +45,10 @@ export async function prepareRootfs(deps: ContainerDeps, container: ContainerInT
     mkdirSync(paths.writable, { recursive: true, mode: privateMode });
     return snapshotter.driver === 'overlay' ? projectFor(deps, id, paths.writable) : undefined;
   });
+  const filled = fill === undefined ? none : await counting(deps, projectId, () => fill(paths.writable));
   const copied = await deps.effects.make({ owner: id, kind: 'rootfs', data: { path: paths.rootfs } }, () =>
     snapshotter.prepareRoot({ writableDir: paths.writable, mountpoint: paths.rootfs, ...treeContent(deps, container, image.layers) }, signal));
-  return { driver: snapshotter.driver, copied, project: projectId === undefined ? undefined : asMade(deps, projectId, pod) };
+  return { driver: snapshotter.driver, copied, project: projectId === undefined ? undefined : asMade(deps, { projectId, pod, filled }) };
 }
 
 /**
@@ -56,10 +64,22 @@ function projectFor({ projects, log }: ContainerDeps, container: string, writabl
   }
 }
 
-/** With what overlayfs has in it before anybody writes. */
-function asMade({ projects }: ContainerDeps, id: number, pod: PodPlace): LayerProject | undefined {
+const none: ProjectUsage = { bytes: 0n, inodes: 0n };
+
+/** What `work` puts into the project. */
+async function counting({ projects }: ContainerDeps, projectId: number | undefined, work: () => Promise<void>): Promise<ProjectUsage> {
+  const count = (): ProjectUsage => (projectId === undefined ? none : projects!.count(projectId));
+  const before = count();
+  await work();
+  const after = count();
+  return { bytes: after.bytes - before.bytes, inodes: after.inodes - before.inodes };
+}
+
+/** With what overlayfs has in it before anybody writes; what the container comes with counts as written by it. */
+function asMade({ projects }: ContainerDeps, { projectId: id, pod, filled }: { projectId: number; pod: PodPlace; filled: ProjectUsage }): LayerProject | undefined {
   try {
-    return { id, own: projects!.count(id), escapable: pod.idMappings === undefined };
+    const { bytes, inodes } = projects!.count(id);
+    return { id, own: { bytes: bytes - filled.bytes, inodes: inodes - filled.inodes }, escapable: pod.idMappings === undefined };
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@ import { accountedCgroup } from './accounted-cgroup.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerExit, ContainerRecord } from './container-record.ts';
-import { updateRecord } from './start-container.ts';
+import { updateRecord } from './update-record.ts';
 
 const lostMessage = 'its exit code is not known: its monitor (conmon) was gone before it ended';
 const rebootMessage = 'its exit code is not known: the node went down while it was there';

@@ -3,12 +3,16 @@ import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import { someAtOnce } from '../../base/some-at-once.ts';
 import { readExit } from '../../part/oci/exit-watch.ts';
+import { conmonOf } from '../../part/oci/conmon.ts';
+import { processRef } from '../../part/oci/process-ref.ts';
 import type { Arrear } from '../../part/store/debts.ts';
+import { containerPaths } from './container-paths.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { endOrphanedExecs } from './end-orphaned-execs.ts';
 import { lostExit, noteExit } from './record-exit.ts';
-import { isRunning, updateRecord } from './start-container.ts';
+import { isRunning } from './start-container.ts';
+import { updateRecord } from './update-record.ts';
 import { watchContainer } from './watch-container.ts';
 
 /**
@@ -29,7 +33,7 @@ export async function recoverContainers(deps: ContainerDeps): Promise<void> {
 export function* containerArrears(deps: ContainerDeps): Generator<Arrear> {
   const isOpen = (owner: string, kinds: ReadonlySet<string>): boolean => {
     const record = deps.records.get(owner);
-    return record === undefined ? !deps.making.has(owner) : record.exit !== undefined && kinds.has('runtime') && !deps.removing.has(owner);
+    return record === undefined ? !deps.making.has(owner) && !deps.checkpoints.has(owner) : record.exit !== undefined && kinds.has('runtime') && !deps.removing.has(owner);
   };
   for (const [owner, kinds] of deps.effects.pending()) {
     if (!isOpen(owner, kinds)) continue;
@@ -42,11 +46,23 @@ export function* containerArrears(deps: ContainerDeps): Generator<Arrear> {
 
 async function recoverContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
   if (record.bootId !== deps.bootId) return noteExit(deps, record, readExit(deps.exitDir, record.id) ?? lostExit());
+  if (record.restore !== undefined) return await recoverUnrestored(deps, record);
   // The daemon may have been killed between the runtime's start and our note of it.
   if (record.startedAt === undefined && await isRunning(deps, record).catch((error: unknown) => unasked(deps, record, error))) updateRecord(deps, record.id, { startedAt: record.createdAt });
   watchContainer(deps, record);
   deps.exitWatch.check(record.id);
   await endOrphanedExecs(deps, record);
+}
+
+/** The daemon may have been killed between the restore and our note of it; a restore that was cut short is undone, and can be tried again. */
+async function recoverUnrestored(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
+  const { bundle } = containerPaths(deps.roots, record.id);
+  const state = await deps.handlers.of(record.handler).state(record.id).catch(() => undefined);
+  const [process, monitor] = [state?.pid === undefined ? undefined : processRef(state.pid), conmonOf(bundle)];
+  if (process === undefined || monitor === undefined) return await deps.effects.undo(record.id, ['runtime']);
+  const running = updateRecord(deps, record.id, { process, monitor, restore: undefined, startedAt: BigInt(Date.now()) * 1_000_000n });
+  if (running !== undefined) watchContainer(deps, running);
+  await deps.effects.undo(record.id, ['checkpoint-images']);
 }
 
 /** A runtime that cannot be asked does not keep the container from being watched. */

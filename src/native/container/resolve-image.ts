@@ -4,7 +4,7 @@ import type { ResolvedImage } from '../image/image-catalog.ts';
 import type { ContainerDeps } from './container-deps.ts';
 
 /** Finds the image on this node and holds it for the container's id, so that it cannot be removed while the container is made. */
-export function resolveImage(deps: ContainerDeps, id: string, config: ContainerConfig): ResolvedImage {
+export function resolveImage(deps: Pick<ContainerDeps, 'images'>, id: string, config: ContainerConfig): ResolvedImage {
   const reference = config.image?.image ?? '';
   if (reference === '') throw failure('invalid-argument', { act: 'find image', object: 'config.image', why: 'it is missing' });
   try {

@@ -6,6 +6,8 @@ import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
 import { duringOnce } from './during-once.ts';
+import { restoreInRuntime } from './restore-in-runtime.ts';
+import { updateRecord } from './update-record.ts';
 
 /**
  * CREATED to RUNNING; one that is RUNNING was started by this very call before. Any other state is failed-precondition; a runtime that cannot
@@ -22,7 +24,8 @@ export async function startContainer(deps: ContainerDeps, id: string, ctx: CallC
   // Taken before the process runs: a container that ends at once must not have ended before it started.
   const now = BigInt(Date.now()) * 1_000_000n;
   try {
-    await ctx.stages.run('runtime start', () => startInRuntime(deps, record));
+    if (record.restore === undefined) await ctx.stages.run('runtime start', () => startInRuntime(deps, record));
+    else await ctx.stages.run('restore', () => restoreInRuntime(deps, record, record.restore!.folder));
   } catch (error) {
     throw duringOnce(error, { act: 'start container', object: record.config.metadata?.name ?? id });
   }
@@ -69,13 +72,4 @@ export async function isRunning(deps: ContainerDeps, { id, handler }: Pick<Conta
 
 function wordsOf(error: unknown): string {
   return error instanceof GantryError && error.why !== undefined ? error.why : messageOf(error);
-}
-
-/** Changes some facts of a record; one that was removed meanwhile stays removed. */
-export function updateRecord(deps: Pick<ContainerDeps, 'records'>, id: string, facts: Partial<ContainerRecord>): ContainerRecord | undefined {
-  const current = deps.records.get(id);
-  if (current === undefined) return undefined;
-  const next = { ...current, ...facts };
-  deps.records.put(id, next);
-  return next;
 }

@@ -24,6 +24,7 @@ const SIGKILL = 9;
  */
 export async function stopContainer(deps: ContainerDeps, record: ContainerRecord, timeoutSeconds: number, ctx: Pick<CallContext, 'stages' | 'signal'>): Promise<void> {
   if (record.exit !== undefined) return;
+  await deps.checkpoints.end(record.id);
   const graceMs = Math.min(Math.max(0, timeoutSeconds) * 1000, maxGraceMs);
   if (graceMs > 0 && record.startedAt !== undefined) {
     await ctx.stages.run('signal', () => signalContainer(deps, record, signalNumber(record.stopSignal)));
@@ -40,6 +41,8 @@ export async function stopContainer(deps: ContainerDeps, record: ContainerRecord
  * lost its record, or the container is frozen), the cgroup is emptied instead.
  */
 export async function killContainer(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
+  await deps.checkpoints.end(record.id);
+  if (record.restore !== undefined) return await endUnrestored(deps, record);
   deps.killedByUs.add(record.id);
   await signalContainer(deps, record, SIGKILL);
   if (await waitForEnd(deps, record, monitorPatienceMs)) return;
@@ -48,6 +51,12 @@ export async function killContainer(deps: ContainerDeps, record: ContainerRecord
   await deps.cgroups.kill(record.cgroup).catch((error: unknown) => deps.log.warn('kill container by its cgroup', { container: record.id, error: messageOf(error) }));
   if (await waitForEnd(deps, record, killPatienceMs)) return;
   throw failure('deadline-exceeded', { act: 'stop container', object: record.id, why: `its process ${record.process.pid} is still there ${killPatienceMs / 1000} s after SIGKILL: see /proc/${record.process.pid}/stack for what the kernel waits for` });
+}
+
+/** A container that was to be restored has no process: it has ended when that is on record. A restore that is under way is undone with it. */
+async function endUnrestored(deps: ContainerDeps, record: ContainerRecord): Promise<void> {
+  deps.killedByUs.add(record.id);
+  await recordExit(deps, record.id, { code: 128 + SIGKILL, at: BigInt(Date.now()) * 1_000_000n, monitorLost: false });
 }
 
 /** As waitForExit; in the end looks for itself, and records an end that nobody reported. */

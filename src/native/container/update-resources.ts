@@ -13,7 +13,7 @@ import { ociResources } from '../../part/spec/with-resources.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { resourcesOf } from './container-record.ts';
 import type { ContainerRecord } from './container-record.ts';
-import { updateRecord } from './start-container.ts';
+import { updateRecord } from './update-record.ts';
 
 const act = 'update resources of container';
 
@@ -32,6 +32,7 @@ async function update(deps: ContainerDeps, id: string, { linux: asked, annotatio
   const record = deps.records.get(id);
   if (record === undefined) throw failure('not-found', { act, object: id, why: 'it was removed meanwhile' });
   if (record.exit !== undefined) throw ended(id);
+  if (record.restore !== undefined) throw failure('failed-precondition', { act, object: id, why: 'it has no cgroup before it is restored: start it first' });
   const after = changedResources(resourcesOf(record), asked);
   checkSwap(after, 'linux');
   checkMinMemory(asked, deps.defaults().handlers.get(record.handler)?.minMemory ?? 0, 'linux');

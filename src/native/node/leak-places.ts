@@ -73,6 +73,7 @@ function objectFolders({ root, state }: LeakPlacesDeps['roots'], exitDir: string
     { kind: 'bundle', folder: join(state, 'containers'), ownerOf },
     { kind: 'pod directory', folder: join(state, 'pods'), ownerOf },
     { kind: 'mapped layers', folder: join(state, 'layers'), ownerOf: (name) => (shortForm.test(name) ? name : undefined) },
+    { kind: 'checkpoint', folder: join(root, 'checkpoints'), ownerOf },
     { kind: 'writable layer', folder: join(root, 'containers'), ownerOf },
   ];
 }

@@ -7,6 +7,7 @@ import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
 import { abandonedWork } from '../../host/abandoned.ts';
 import type { ProjectProbe } from '../../host/project-quota.ts';
 import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
+import type { Criu } from '../../part/checkpoint/criu.ts';
 import type { Cni, CniStatus } from '../../part/cni/network.ts';
 import type { HookFolders } from '../../part/hooks/hook-folders.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
@@ -25,6 +26,7 @@ export interface NodeDeps {
   readonly snapshotters: Snapshotters;
   /** What the filesystem of the writable layers was found to count. */
   readonly projects: ProjectProbe;
+  readonly criu: Pick<Criu, 'state'>;
   readonly cni: Cni;
   readonly cdi: CdiDevices;
   readonly hooks: HookFolders;
@@ -94,6 +96,7 @@ async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonl
     host: JSON.stringify({ cgroups: deps.hostFacts.cgroupMode, goesWithout: describeShortcomings(deps.hostFacts) }),
     snapshotter: JSON.stringify({ driver: deps.snapshotters.inUse.driver, fallback: deps.snapshotters.fallback }),
     writableLayers: JSON.stringify(usageSource(deps)),
+    checkpoint: JSON.stringify(await checkpointSupport(deps, handlers)),
     cdi: JSON.stringify(await reported(deps.cdi)),
     hooks: JSON.stringify(await reported(deps.hooks)),
     abandoned: JSON.stringify(abandonedWork()),
@@ -105,6 +108,13 @@ function usageSource({ projects, snapshotters }: NodeDeps): object {
   if ('shortcoming' in projects) return { usage: 'measured in the background', why: projects.shortcoming };
   if (snapshotters.inUse.driver === 'copy') return { usage: 'measured in the background', why: 'roots are copies of images, which would count' };
   return { usage: 'counted by the filesystem' };
+}
+
+/** Which handlers' containers can be captured and restored, and for the others what is missing. */
+async function checkpointSupport({ criu }: NodeDeps, handlers: readonly (readonly [string, Probed])[]): Promise<object> {
+  const state = await criu.state();
+  const ofHandler = (probed: Probed): string => ('error' in probed ? probed.error : !probed.checkpoint ? 'it is built without CRIU' : 'shortcoming' in state ? state.shortcoming : 'works');
+  return { criu: state, handlers: Object.fromEntries(handlers.map(([name, probed]) => [name, ofHandler(probed)])) };
 }
 
 /** A folder that does not answer is news of the status, no failure of it. */

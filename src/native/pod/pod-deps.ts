@@ -66,6 +66,8 @@ export interface PodDeps {
   /** RunPodSandbox calls in flight, by natural key, and the ids they are making. */
   readonly running: SingleFlight<string>;
   readonly making: Set<string>;
+  /** Pods that this daemon is restoring. */
+  readonly restoring: Set<string>;
   readonly stopping: SingleFlight<void>;
   readonly removing: SingleFlight<void>;
 }

@@ -22,6 +22,8 @@ export interface PodRecord {
   readonly bootId: string;
   /** Set once by StopPodSandbox, before anything is taken away. */
   readonly stopped: boolean;
+  /** Its containers are being made of a checkpoint; a daemon that finds it so removes it. */
+  readonly restoring?: true;
 }
 
 /** The natural key of a pod: a repeated RunPodSandbox carries the same one. */

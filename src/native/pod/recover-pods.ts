@@ -3,11 +3,13 @@ import type { Arrear } from '../../part/store/debts.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podInterface } from './pod-network.ts';
 import type { PodRecord } from './pod-record.ts';
+import { removeHalfRestored } from './restore-pod.ts';
 import { containersDebt, endStopped, takenByStop } from './stop-pod.ts';
 
 /**
  * What is still to be undone, newest first: for pods that do not exist (cut short by a crash, or not undone completely at the first
- * try); what a stop has to take away and could not; and the same for pods that a reboot has ended and nobody has stopped.
+ * try); what a stop has to take away and could not; the same for pods that a reboot has ended and nobody has stopped; and pods that are
+ * half restored.
  */
 export function* podArrears(deps: PodDeps): Generator<Arrear> {
   const pending = deps.effects.pending();
@@ -16,6 +18,10 @@ export function* podArrears(deps: PodDeps): Generator<Arrear> {
     yield { owner, pay: () => deps.effects.undo(owner) };
   }
   for (const record of deps.records.all()) {
+    if (record.restoring === true && !deps.restoring.has(record.id) && !deps.removing.has(record.id)) {
+      yield { owner: record.id, pay: () => removeHalfRestored(deps, record.id) };
+      continue;
+    }
     if (!isOver(deps, record) || deps.stopping.has(record.id) || deps.removing.has(record.id)) continue;
     const kinds = pending.get(record.id);
     const isOpen = takenByStop.some((kind) => kinds?.has(kind)) || deps.containers.lives(record.id) || deps.debts.has(containersDebt(record.id));

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { failure, messageOf } from '../../base/errors.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
-import type { BlobRecording, ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
+import type { BlobRecording, ExpectedContent, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
 
 const workerFile = new URL(`./unpack-worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url);
 
@@ -21,7 +21,7 @@ export interface UnpackRequest {
   readonly directory: string;
   /** A descriptor to write: the tar's outline goes there (tar-outline.ts). */
   readonly outline: number;
-  readonly expected: ExpectedLayer;
+  readonly expected: ExpectedContent;
   readonly limits: UnpackLimits;
   /** The download is kept here as well; when that fails the file is emptied and the unpacking goes on. */
   readonly recording?: BlobRecording;

@@ -12,6 +12,9 @@ export interface ExpectedLayer {
   readonly diffId: Digest;
 }
 
+/** The same of any tar: of one that nobody promised anything of, nothing is known. */
+export type ExpectedContent = ExpectedLayer | 'anything';
+
 /** Where the worker keeps what it is given of a blob beyond the first `from` bytes, which are there already. */
 export interface BlobRecording {
   readonly fd: number;
@@ -30,7 +33,7 @@ export interface UnpackResult {
 
 export type ToWorker =
   /** `directory` is relative to the process's working directory: see unpack-worker.ts. `outline` and `twin`, the directory of a LayerTwin, are descriptors: threads share them. */
-  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedLayer; readonly limits: UnpackLimits; readonly recording?: BlobRecording; readonly twin?: number }
+  | { readonly type: 'begin'; readonly directory: string; readonly outline: number; readonly expected: ExpectedContent; readonly limits: UnpackLimits; readonly recording?: BlobRecording; readonly twin?: number }
   /** The next bytes of the blob. The buffer is given away, and comes back as `buffer`. */
   | { readonly type: 'chunk'; readonly buffer: ArrayBuffer; readonly length: number }
   | { readonly type: 'end' };

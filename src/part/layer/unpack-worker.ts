@@ -15,7 +15,7 @@ import { TarOutliner } from './tar-outline.ts';
 import { TarReader } from './tar-reader.ts';
 import { TreeWriter } from './tree-writer.ts';
 import { checkInflation } from './unpack-limits.ts';
-import type { ExpectedLayer, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
+import type { ExpectedContent, FromWorker, ToWorker, UnpackResult } from './unpack-protocol.ts';
 
 type Begin = Extract<ToWorker, { type: 'begin' }>;
 
@@ -109,7 +109,8 @@ function send(message: FromWorker): void {
   port.postMessage(message);
 }
 
-function verifyBlob(expected: ExpectedLayer, blob: Measured): void {
+function verifyBlob(expected: ExpectedContent, blob: Measured): void {
+  if (expected === 'anything') return;
   if (blob.length !== expected.size) {
     throw failure('unavailable', { act: 'verify blob', object: expected.blob, why: `the manifest says ${expected.size} bytes, the registry sent ${blob.length}` });
   }
@@ -117,7 +118,8 @@ function verifyBlob(expected: ExpectedLayer, blob: Measured): void {
   if (actual !== expected.blob) throw failure('unavailable', { act: 'verify blob', object: expected.blob, why: `what the registry sent has the digest ${actual}` });
 }
 
-function verifyContent(expected: ExpectedLayer, content: Measured): void {
+function verifyContent(expected: ExpectedContent, content: Measured): void {
+  if (expected === 'anything') return;
   const actual = content.digest();
   if (actual !== expected.diffId) throw failure('failed-precondition', { act: 'verify layer', object: expected.diffId, why: `the unpacked layer has the diff id ${actual}: the image is inconsistent` });
 }

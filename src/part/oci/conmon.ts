@@ -58,6 +58,8 @@ export interface ConmonRequest {
   readonly signal?: AbortSignal;
   /** True for a pod's own container, which its others run in or beside. */
   readonly asSandbox?: boolean;
+  /** The folder with CRIU's images of a container that was captured: its processes go on from there, instead of waiting for `start`. */
+  readonly restoreFrom?: string;
 }
 
 export interface CreatedContainer {
@@ -113,6 +115,10 @@ export async function checkPrograms({ conmon, runtime, id }: Pick<ConmonRequest,
   });
 }
 
+function actOf({ restoreFrom }: ConmonRequest): string {
+  return restoreFrom === undefined ? 'create container' : 'restore container';
+}
+
 /** Without it conmon's option parser (GLib) takes arguments for ASCII and ends at the first name or log path that is not. */
 const argumentsCharset = 'UTF-8';
 
@@ -130,6 +136,7 @@ function conmonArgs(request: ConmonRequest): string[] {
     '--runtime', create.file,
     // One word with its value: a value that begins with a dash would be taken for an option of conmon.
     ...create.args.map((word) => `--runtime-arg=${word}`),
+    ...(request.restoreFrom === undefined ? [] : ['--restore', request.restoreFrom]),
     ...(request.terminal ? ['--terminal'] : []),
     ...(request.stdin ? ['--stdin'] : []),
     ...(request.stdin && !request.stdinOnce ? ['--leave-stdin-open'] : []),
@@ -158,9 +165,9 @@ async function endOf(child: Child): Promise<void> {
 /** Reads conmon's answer on the sync pipe: `{"data": PID}`, or `{"data": -1, "message": "…"}` with the runtime's stderr. */
 function containerOf(line: string, request: ConmonRequest): ProcessRef {
   const answer = parseAnswer(line);
-  if (answer.data <= 0) throw runtimeFailure({ act: 'create container', id: request.id, runtime: request.runtime.name, stderr: answer.message, code: 1 });
+  if (answer.data <= 0) throw runtimeFailure({ act: actOf(request), id: request.id, runtime: request.runtime.name, stderr: answer.message, code: 1 });
   const container = processRef(answer.data);
-  if (container === undefined) throw failure('internal', { act: 'create container', object: request.id, why: 'its process ended right after it was created' });
+  if (container === undefined) throw failure('internal', { act: actOf(request), object: request.id, why: 'its process ended right after it was created' });
   return container;
 }
 
@@ -175,7 +182,7 @@ function parseAnswer(line: string): { data: number; message: string } {
 
 function conmonFailed(request: ConmonRequest, stderr: string): Error {
   const sentence = sentenceOf(stderr);
-  return failure('internal', { act: 'create container', object: request.id, why: `conmon ended without an answer${sentence === '' ? '' : `: ${sentence}`}` });
+  return failure('internal', { act: actOf(request), object: request.id, why: `conmon ended without an answer${sentence === '' ? '' : `: ${sentence}`}` });
 }
 
 /** Everything up to the first newline or the end, at most 64 KiB. */
@@ -207,11 +214,13 @@ function collect(stream: Socket): Promise<Buffer> {
   });
 }
 
-async function withDeadline<T>(work: Promise<T>, { deadlineMs, signal, id, runtime }: ConmonRequest): Promise<T> {
+async function withDeadline<T>(work: Promise<T>, request: ConmonRequest): Promise<T> {
+  const { deadlineMs, signal, id, runtime } = request;
+  const act = actOf(request);
   let giveUp: (error: Error) => void;
   const given = new Promise<never>((_, reject) => { giveUp = reject; });
-  const timer = setTimeout(() => giveUp(failure('deadline-exceeded', { act: 'create container', object: id, why: `${runtime.name} did not finish within ${deadlineMs / 1000} s` })), deadlineMs);
-  const abort = (): void => giveUp(failure('cancelled', { act: 'create container', object: id, why: 'the caller went away' }));
+  const timer = setTimeout(() => giveUp(failure('deadline-exceeded', { act, object: id, why: `${runtime.name} did not finish within ${deadlineMs / 1000} s` })), deadlineMs);
+  const abort = (): void => giveUp(failure('cancelled', { act, object: id, why: 'the caller went away' }));
   if (signal?.aborted === true) abort();
   signal?.addEventListener('abort', abort, { once: true });
   try {

@@ -58,6 +58,16 @@ export interface RuntimeState {
   readonly bundle: string;
 }
 
+/** Where CRIU puts what it captures of a container. Both folders are there. */
+export interface CheckpointOrder {
+  /** Gets the images, and belongs to this checkpoint alone. */
+  readonly images: string;
+  /** Gets `dump.log` and `stats-dump`. */
+  readonly work: string;
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal;
+}
+
 interface CommandOptions extends RunOptions {
   /** In place of the runtime's own. */
   readonly command?: Command;
@@ -209,6 +219,29 @@ export class OciRuntime {
       throw failed;
     }
     return parseState(id, result.stdout.toString());
+  }
+
+  /** Stops all processes of a container where they are, by its cgroup's freezer. */
+  async pause(id: string): Promise<void> {
+    await this.#command('pause container', id, ['pause', id], { deadlineMs: commandDeadlineMs });
+  }
+
+  /** Lets them go on. A container that is not paused, has ended or is unknown is success. */
+  async resume(id: string): Promise<void> {
+    const result = await this.#run('resume container', id, ['resume', id], { deadlineMs: commandDeadlineMs });
+    if (result.code === 0 || /not paused/i.test(result.stderr.toString())) return;
+    const failed = this.#failed('resume container', id, result);
+    if (isKind(failed, 'not-found') || (await this.state(id))?.status === 'stopped') return;
+    throw failed;
+  }
+
+  /**
+   * Has CRIU write down a container's processes, which are still there afterwards. Locks on files, connections and sockets that lead out of the container are
+   * part of it. It may be broken off: CRIU lets go of the processes when it is killed, and thaws a paused container while it works.
+   */
+  async checkpoint(id: string, { images, work, deadlineMs, signal }: CheckpointOrder): Promise<void> {
+    const args = ['checkpoint', '--leave-running', '--file-locks', '--tcp-established', '--ext-unix-sk', '--image-path', images, '--work-path', work, id];
+    await this.#command('checkpoint container', id, args, { deadlineMs, signal });
   }
 
   /** Changes the cgroup limits: `resources` is the JSON of linux.resources of the OCI runtime spec, with only the members to change. */

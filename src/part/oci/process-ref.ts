@@ -7,6 +7,9 @@ export interface ProcessRef {
   readonly startTime: number;
 }
 
+/** In place of a process that is not there yet: it is never alive. */
+export const noProcess: ProcessRef = { pid: 0, startTime: 0 };
+
 /** What /proc/PID/stat says, as far as it is of use here. */
 export interface ProcessStat {
   readonly state: string;

@@ -53,9 +53,16 @@ async function printSections(io: CliIo, status: StatusResponse, storage: ImageFs
     ['FEATURE', 'OFFERED'],
     Object.entries(status.features ?? {}).map(([name, offered]) => [name, yes(offered as boolean)]),
   );
+  await table(['CHECKPOINTS', 'STATE'], checkpointRows(status.info['checkpoint'], (text) => ({ text, tone: text === 'works' ? 'good' : 'dim' })));
   const usage = (what: string) => (one: FilesystemUsage) => [what, one.fsId?.mountpoint ?? '', humanSize(one.usedBytes?.value ?? 0n), String(one.inodesUsed?.value ?? '')];
   await table(['STORAGE', 'PATH', 'USED', 'INODES'], [
     ...storage.imageFilesystems.map(usage('images')),
     ...storage.containerFilesystems.map(usage('containers')),
   ]);
+}
+
+/** Whether containers of a handler can be written down and restored, or what is missing; nothing for a runtime that does not tell. */
+function checkpointRows(told: string | undefined, cell: (text: string) => Cell): (string | Cell)[][] {
+  const { handlers = {} } = JSON.parse(told ?? '{}') as { handlers?: Record<string, string> };
+  return Object.entries(handlers).map(([name, state]) => [name, cell(state)]);
 }

@@ -1,9 +1,14 @@
-import { failure } from '../../../base/errors.ts';
 import type { CheckpointContainerRequest, CheckpointContainerResponse } from '../../../gen/cri.ts';
+import { required } from '../../grpc/required.ts';
+import { checkpointsOf } from '../checkpoints-of.ts';
+import type { RpcCall } from '../rpc.ts';
+import { secondsOf } from '../seconds-of.ts';
 
-export async function checkpointContainer(request: CheckpointContainerRequest): Promise<CheckpointContainerResponse> {
-  throw failure('unimplemented', {
-    act: 'checkpoint container', object: request.containerId,
-    why: 'checkpoints are not part of this version',
-  });
+export async function checkpointContainer(
+  { containerId, location, timeout }: CheckpointContainerRequest, { engine, ctx }: RpcCall,
+): Promise<CheckpointContainerResponse> {
+  const act = 'checkpoint container';
+  const request = { location: required(location, act, 'location'), timeoutSeconds: secondsOf(timeout, act, 'timeout') };
+  await checkpointsOf(engine, act).container(required(containerId, act, 'container_id'), request, ctx);
+  return {};
 }
