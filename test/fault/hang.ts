@@ -66,6 +66,7 @@ export async function measureHang(rounds: number): Promise<HangFigures> {
     const during = await requests(node, { pod, id, rounds });
     const endedEarly = await Promise.race([...stuck, Promise.resolve('')]);
     assert.equal(endedEarly, '', 'what should hang did not');
+    await eventually(() => assert.ok(fenced !== '' && unread !== '', 'the dead file system is still waited for'), 30_000);
 
     over = true;
     hangs.letGo();
