@@ -8,10 +8,10 @@ import {
 } from '../../gen/cri.ts';
 import { faultsOfTable } from '../../gen/request-fields.fake.ts';
 import type { Proof } from '../../gen/request-fields.fake.ts';
-import { checkPodConfig } from './check-pod-config.ts';
+import { checkPodConfig } from '../../part/spec/check-pod-config.ts';
 import { hostnameOf } from './pod-namespaces.ts';
-import { podKey } from './pod-record.ts';
-import { resolvConf } from './resolv-conf.ts';
+import { resolvConf } from '../../part/spec/resolv-conf.ts';
+import { podKey } from '../../part/spec/pod-config.ts';
 
 interface Row {
   /** As the proto spells it. */
