@@ -96,7 +96,7 @@ export async function buildDockerEngine(config: Config, log: Logger): Promise<Ru
     await api.close();
   }
   return {
-    engine: { pods: createPodEngine(deps), containers: createContainerEngine(deps), images: createImageEngine(deps), node: createNodeEngine(deps), streams: createStreamEngine(deps) },
+    engine: { name: 'docker', pods: createPodEngine(deps), containers: createContainerEngine(deps), images: createImageEngine(deps), node: createNodeEngine(deps), streams: createStreamEngine(deps) },
     close: closeAll,
     async reload(next) {
       const nextDefaults = await buildDefaults(next);

@@ -211,6 +211,7 @@ async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEn
   const streams = createStreamEngine(containerDeps, podDeps);
   return {
     engine: {
+      name: 'gantry',
       checkpoints: createCheckpointEngine({ containers: containerDeps, pods: podDeps }),
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),

@@ -2,7 +2,7 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { sweep } from './leftovers.ts';
@@ -87,7 +87,7 @@ async function ask<T>(socketPath: string, { method, target, body }: { method: st
   const bytes = body === undefined ? undefined : JSON.stringify(body);
   const sent = request({ socketPath, method, path: target, headers: bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(bytes) } });
   sent.end(bytes);
-  const [answer] = await once(sent, 'response') as [import('node:http').IncomingMessage];
+  const [answer] = await once(sent, 'response') as [IncomingMessage];
   const chunks: Buffer[] = [];
   for await (const chunk of answer as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString('utf8');

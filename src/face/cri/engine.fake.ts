@@ -34,6 +34,7 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
   const asked: Asked[] = [];
   const info = { detail: 'as asked' };
   const parts: Engine = {
+    name: 'gantry',
     pods: {
       run: async () => 'pod-id',
       stop: async () => {},
