@@ -32,8 +32,9 @@ export interface DockerDeps {
   readonly logs: LogCopies;
   /** The program of infra containers: the first process of a pod that shares its processes, and what holds the others' namespaces. */
   readonly pausePath: string;
-  /** RunPodSandbox calls in flight, by natural key, and the ids of their infra containers. */
+  /** RunPodSandbox calls in flight, by natural key. */
   readonly running: SingleFlight<string>;
+  /** The names of the infra containers of pods in the making, and their ids as soon as they have any. */
   readonly making: Set<string>;
   readonly stopping: SingleFlight<void>;
   readonly removing: SingleFlight<void>;

@@ -45,7 +45,7 @@ export async function buildDockerEngine(config: Config, log: Logger): Promise<Ru
   const api = new EngineApi(config.docker.socket);
 
   let info: Promise<EngineInfo> | undefined;
-  let cgroups: Promise<Cgroups> | undefined;
+  let cgroups: Cgroups | undefined;
   const askInfo = (): Promise<EngineInfo> => {
     info ??= api.call<EngineInfo>({ act: { act: 'ask Docker Engine', object: api.socket }, path: '/info' }).catch((error: unknown) => {
       info = undefined;
@@ -54,6 +54,11 @@ export async function buildDockerEngine(config: Config, log: Logger): Promise<Ru
     return info;
   };
   const cgroupDriver = async (): Promise<CgroupDriver> => ((await askInfo()).CgroupDriver === 'systemd' ? 'systemd' : 'cgroupfs');
+
+  const askCgroups = async (): Promise<Cgroups> => {
+    const driver = await cgroupDriver();
+    return (cgroups ??= new Cgroups({ layout, driver }));
+  };
 
   const mirror: EngineMirror = new EngineMirror({
     api, root: config.root, log,
@@ -72,7 +77,7 @@ export async function buildDockerEngine(config: Config, log: Logger): Promise<Ru
     info: askInfo,
     roots: { root: config.root, state: config.state },
     defaults: () => ({ container: defaults.container, sysctls: defaults }),
-    cgroups: async () => await (cgroups ??= cgroupDriver().then((driver) => new Cgroups({ layout, driver }))),
+    cgroups: askCgroups,
     pausePath: config.runtime.pause,
     pinned: () => current.image.pinned,
     config: () => withoutSecrets(current),

@@ -72,7 +72,7 @@ async function make(deps: DockerDeps, { pod, podConfig, config, logPath }: Creat
     apparmor: (SecurityOptions ?? []).some((option) => option.startsWith('name=apparmor')),
   });
   const name = containerName(config.metadata, podConfig);
-  const { Id: id } = await ctx.stages.run('engine create', () => deps.api.call<{ Id: string }>({ act: { act: 'create container', object: name }, method: 'POST', path: '/containers/create', query: { name }, json: body }));
+  const { Id: id } = await ctx.stages.run('runtime create', () => deps.api.call<{ Id: string }>({ act: { act: 'create container', object: name }, method: 'POST', path: '/containers/create', query: { name }, json: body }));
   await deps.mirror.refresh(id);
   // The pod may have been stopped meanwhile, and whoever stopped it has not seen this one.
   if (deps.mirror.pods.get(pod.id)?.ready === true) return id;

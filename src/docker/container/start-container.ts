@@ -20,7 +20,7 @@ async function start(deps: DockerDeps, { id, config, state, ...rest }: Container
   const act = { act: 'start container', object: id };
   if (state !== ContainerState.CONTAINER_CREATED) throw failure('failed-precondition', { ...act, why: `it is ${stateWord({ state })}, and only a created one can be started` });
   try {
-    await ctx.stages.run('engine start', () => deps.api.call({ act, method: 'POST', path: `/containers/${id}/start`, deadlineMs: startMs }));
+    await ctx.stages.run('runtime start', () => deps.api.call({ act, method: 'POST', path: `/containers/${id}/start`, deadlineMs: startMs }));
   } catch (error) {
     throw isKind(error, 'invalid-argument') || isKind(error, 'internal') ? failure('failed-precondition', { ...act, why: error.why ?? messageOf(error), cause: error }) : error;
   } finally {

@@ -28,7 +28,7 @@ export async function updateContainerResources(deps: DockerDeps, id: string, { l
     await refuseLimitBelowUse(deps, { cgroup: cgroupOf(record, await deps.cgroupDriver()), wanted: asked.memoryLimitInBytes, act });
     const body = engineResources(asked.memoryLimitInBytes === 0n ? asked : { ...asked, memorySwapLimitInBytes: swap });
     try {
-      if (Object.keys(body).length > 0) await ctx.stages.run('engine update', () => deps.api.call({ act, method: 'POST', path: `/containers/${fullId}/update`, json: body }));
+      if (Object.keys(body).length > 0) await ctx.stages.run('runtime update', () => deps.api.call({ act, method: 'POST', path: `/containers/${fullId}/update`, json: body }));
     } catch (error) {
       throw isKind(error, 'internal') ? failure('failed-precondition', { ...act, why: error.why ?? messageOf(error), cause: error }) : error;
     } finally {

@@ -50,7 +50,7 @@ export class EntryReader {
 /** Of an entry at the beginning: behind its line end, or behind a piece of a longer line; 0 when it is not all there. */
 function endOfEntry(bytes: Buffer): number {
   const lineEnd = bytes.indexOf(0x0a);
-  if (lineEnd >= 0 && lineEnd < stampBytes + pieceBytes) return lineEnd + 1;
+  if (lineEnd >= 0 && lineEnd <= stampBytes + pieceBytes) return lineEnd + 1;
   // A piece is told from the beginning of a line that is not all there by the time stamp behind it.
   return bytes.length > stampBytes + pieceBytes ? stampBytes + pieceBytes : 0;
 }

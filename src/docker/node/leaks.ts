@@ -29,8 +29,8 @@ export async function clearLeaks(deps: DockerDeps, leaks: readonly Leak[]): Prom
 }
 
 /** Those of a daemon that was killed meanwhile; what this one is making is none. */
-export function halfMadePods(deps: Pick<DockerDeps, 'mirror' | 'making' | 'running'>): PodRecord[] {
-  return deps.mirror.podsInTheMaking.filter(({ id }) => !deps.making.has(id));
+export function halfMadePods(deps: Pick<DockerDeps, 'mirror' | 'making'>): PodRecord[] {
+  return deps.mirror.podsInTheMaking.filter(({ engine }) => !deps.making.has(engine.Name.slice(1)));
 }
 
 function orphans({ mirror }: DockerDeps): ContainerRecord[] {

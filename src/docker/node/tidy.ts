@@ -29,7 +29,7 @@ export async function tidy(deps: DockerDeps): Promise<void> {
 /** Every pod that has a network or is about to have one. */
 function networkOwners(deps: DockerDeps): string[] {
   const pods = deps.mirror.pods.all().filter((pod) => !usesHostNetwork(pod.config)).map(({ id }) => id);
-  return [...pods, ...deps.mirror.podsInTheMaking.map(({ id }) => id), ...deps.making];
+  return [...pods, ...deps.mirror.podsInTheMaking.map(({ id }) => id), ...deps.making]; // names among them do no harm
 }
 
 async function unpinUnowned(deps: DockerDeps): Promise<void> {

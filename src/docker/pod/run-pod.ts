@@ -30,7 +30,6 @@ export interface RunPodRequest {
 interface PodInTheMaking {
   readonly id: string;
   readonly config: PodSandboxConfig;
-  readonly name: string;
 }
 
 /**
@@ -55,7 +54,7 @@ export async function runPod(deps: DockerDeps, request: RunPodRequest, ctx: Call
 
 async function make(deps: DockerDeps, { config, runtimeHandler }: RunPodRequest, ctx: CallContext): Promise<string> {
   const name = podContainerName(config);
-  const image = await ctx.stages.run('image', () => ensureInfraImage(deps.api, deps.pausePath));
+  const image = await ctx.stages.run('files', () => ensureInfraImage(deps.api, deps.pausePath));
   const body = infraBody({
     config, image, handler: runtimeHandler,
     labels: podLabels(deps.roots.root, { config, handler: runtimeHandler }),
@@ -63,24 +62,35 @@ async function make(deps: DockerDeps, { config, runtimeHandler }: RunPodRequest,
     sysctls: splitSysctls(effectiveSysctls(config, deps.defaults().sysctls)).now,
     oomScore: { facts: deps.hostFacts, defaults: deps.defaults().container },
   });
-  const { Id: id } = await ctx.stages.run('infra', () => deps.api.call<{ Id: string }>({
-    act: { act: 'create infra container', object: name }, method: 'POST', path: '/containers/create', query: { name: nameAt('making', name) }, json: body,
-  }));
-  deps.making.add(id);
+  // From before it is there until it is whole or gone nobody may take it for what a killed daemon left.
+  deps.making.add(nameAt('making', name));
+  let id: string | undefined;
   try {
-    const pod: PodInTheMaking = { id, config, name };
-    await ctx.stages.run('infra start', () => deps.api.call({ act: { act: 'start infra container', object: name }, method: 'POST', path: `/containers/${id}/start` }));
+    id = await ctx.stages.run('infra', () => startInfra(deps, { name, body }, (created) => {
+      id = created;
+      deps.making.add(created);
+    }));
+    const pod: PodInTheMaking = { id, config };
     await ctx.stages.run('network', () => attach(deps, pod, ctx));
-    await ctx.stages.run('record', () => deps.api.call({ act: { act: 'name infra container', object: name }, method: 'POST', path: `/containers/${id}/rename`, query: { name: nameAt('made', name) } }));
+    await ctx.stages.run('record', () => deps.api.call({ act: { act: 'name infra container', object: name }, method: 'POST', path: `/containers/${pod.id}/rename`, query: { name: nameAt('made', name) } }));
     const made = await deps.mirror.refresh(id);
     if (made?.kind !== 'pod' || !made.ready) throw failure('unavailable', { act: 'start infra container', object: name, why: 'it ended at once, or somebody removed it' });
     return id;
   } catch (error) {
-    await removeHalfMadePod(deps, { id, config }).catch((again: unknown) => deps.log.warn('cannot take away a half made pod yet', { pod: id, error: messageOf(again) }));
+    if (id !== undefined) await removeHalfMadePod(deps, { id, config }).catch((again: unknown) => deps.log.warn('cannot take away a half made pod yet', { pod: id, error: messageOf(again) }));
     throw error;
   } finally {
-    deps.making.delete(id);
+    deps.making.delete(nameAt('making', name));
+    if (id !== undefined) deps.making.delete(id);
   }
+}
+
+/** `onCreated` hears the id before the start can fail. */
+async function startInfra({ api }: DockerDeps, { name, body }: { readonly name: string; readonly body: object }, onCreated: (id: string) => void): Promise<string> {
+  const { Id: id } = await api.call<{ Id: string }>({ act: { act: 'create infra container', object: name }, method: 'POST', path: '/containers/create', query: { name: nameAt('making', name) }, json: body });
+  onCreated(id);
+  await api.call({ act: { act: 'start infra container', object: name }, method: 'POST', path: `/containers/${id}/start` });
+  return id;
 }
 
 /** The files of the pod that its containers share through the infra container, and its network. */
