@@ -1,5 +1,6 @@
 /** The engine contract for images, which are the Engine's: those that others pulled or built with it too. */
-import { SingleFlight } from '../../base/single-flight.ts';
+import { failure } from '../../base/errors.ts';
+import { SharedWork } from '../../base/shared-work.ts';
 import type { ImageEngine, VerboseInfo } from '../../engine/engine.ts';
 import type { Image } from '../../gen/cri.ts';
 import type { ImageInspect, ImageSummary } from '../api/engine-answers.ts';
@@ -14,7 +15,7 @@ import { PullProgress } from './pulls-in-flight.ts';
 import { removeImage, tagImage, untagImage } from './remove-image.ts';
 
 export function createImageEngine(deps: ImageDeps): ImageEngine {
-  const pulling = new SingleFlight<string>();
+  const pulling = new SharedWork<string>();
   const inFlight = new Set<PullProgress>();
   const sizes = new LayerSizes(deps.api);
   const users = new Map<string, string>();
@@ -25,11 +26,11 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     return toCriImage(image, { user, pinned: deps.pinned() });
   };
   return {
-    pull: ({ image, auth, podConfig }, ctx) => pulling.run(JSON.stringify([image.image, auth]), async () => {
+    pull: ({ image, auth }, ctx) => pulling.run(JSON.stringify([image.image, auth]), ctx.signal, async (signal) => {
       const progress = new PullProgress(image.image);
       inFlight.add(progress);
       try {
-        return await pullImage(deps.api, { image, auth, podConfig }, { progress, ctx });
+        return await pullImage(deps.api, { image: image.image, auth }, { progress, signal });
       } finally {
         inFlight.delete(progress);
       }
@@ -51,6 +52,9 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
     },
     remove: ({ image }) => removeImage(deps, image),
     load: (bytes, { name }, ctx) => loadImages(deps, bytes, { name, ctx }),
+    adopt: () => {
+      throw failure('failed-precondition', { act: 'adopt images', why: 'with engine = "docker" images are the Docker Engine\'s own: adopt them with engine = "native"' });
+    },
     save: (names, format, ctx) => saveImages(deps, names, format, ctx),
     tag: (source, target) => tagImage(deps, source, target),
     untag: (name) => untagImage(deps, name),

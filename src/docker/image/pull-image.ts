@@ -1,6 +1,5 @@
 import { failure, GantryError } from '../../base/errors.ts';
 import type { ErrorKind } from '../../base/errors.ts';
-import type { CallContext, ImageEngine } from '../../engine/engine.ts';
 import type { AuthConfig } from '../../gen/cri.ts';
 import { credentialsFor } from '../../part/registry/credentials.ts';
 import { formatReference, nameOf, parseReference } from '../../part/registry/reference.ts';
@@ -10,7 +9,11 @@ import { jsonLines } from '../api/read-lines.ts';
 import { inspectImage } from './inspect-image.ts';
 import type { PullProgress } from './pulls-in-flight.ts';
 
-type PullRequest = Parameters<ImageEngine['pull']>[0];
+export interface PullRequest {
+  /** As the kubelet wrote it. */
+  readonly image: string;
+  readonly auth: AuthConfig | undefined;
+}
 
 /** One line of what the Engine tells meanwhile. */
 export interface ProgressLine {
@@ -24,9 +27,9 @@ export interface ProgressLine {
 const silenceMs = 300_000;
 
 /** Pulls what the reference names now and returns the image's id. The Engine's own settings say where from: mirrors, certificates, insecure registries. */
-export async function pullImage(api: EngineApi, { image, auth }: PullRequest, { progress, ctx }: { readonly progress: PullProgress; readonly ctx: CallContext }): Promise<string> {
-  const reference = parseReference(image.image);
-  const act = { act: 'pull image', object: image.image };
+export async function pullImage(api: EngineApi, { image, auth }: PullRequest, { progress, signal }: { readonly progress: PullProgress; readonly signal: AbortSignal }): Promise<string> {
+  const reference = parseReference(image);
+  const act = { act: 'pull image', object: image };
   const quiet = new Silence(silenceMs);
   try {
     const lines = await api.stream({
@@ -34,7 +37,7 @@ export async function pullImage(api: EngineApi, { image, auth }: PullRequest, { 
       query: { fromImage: nameOf(reference), tag: reference.digest ?? reference.tag },
       headers: { 'x-registry-auth': authHeader(reference, auth) },
       deadlineMs: silenceMs,
-      signal: AbortSignal.any([ctx.signal, quiet.signal]),
+      signal: AbortSignal.any([signal, quiet.signal]),
     });
     for await (const line of jsonLines<ProgressLine>(lines)) {
       quiet.broken();
@@ -42,7 +45,7 @@ export async function pullImage(api: EngineApi, { image, auth }: PullRequest, { 
       progress.heard(line);
     }
   } catch (error) {
-    if (ctx.signal.aborted) throw failure('cancelled', { ...act, why: 'the caller went away', cause: error });
+    if (signal.aborted) throw failure('cancelled', { ...act, why: 'the caller went away', cause: error });
     if (quiet.signal.aborted) throw failure('unavailable', { ...act, why: `the Docker Engine has told nothing of it for ${silenceMs / 1000} s`, cause: error });
     throw error instanceof GantryError && error.kind !== 'unavailable' && error.why !== undefined ? pullFailure(act, error.why) : error;
   } finally {
