@@ -1,7 +1,7 @@
 /** A Docker Engine of a test's own: dockerd with its containerd in a folder, without a bridge and without firewall rules, so that it meets nobody else's. */
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, rmdirSync, writeFileSync } from 'node:fs';
 import { request, type IncomingMessage } from 'node:http';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,6 +23,8 @@ export interface DockerEngine {
 }
 
 const program = ['/usr/sbin/dockerd', '/usr/bin/dockerd'].find((file) => existsSync(file));
+/** What dockerd makes on the machine whatever it is told, the innermost first. */
+const fixedPlaces = ['/etc/docker/key.json', '/etc/docker', '/run/docker/plugins', '/run/docker'];
 const deadlineMs = 30_000 * patience;
 
 /** Why there is none on this machine; undefined when there is. */
@@ -30,6 +32,7 @@ export const dockerShortcoming = program === undefined ? 'dockerd is not install
 
 export async function startDockerEngine(): Promise<DockerEngine> {
   if (program === undefined) throw new Error(dockerShortcoming);
+  const absent = fixedPlaces.filter((place) => !existsSync(place));
   const part = beginPart();
   const at = (name: string): string => path.join(part.dir, name);
   mkdirSync(at('d'));
@@ -65,7 +68,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
         await end('SIGTERM');
       } finally {
         await sweep(part);
-        spawnSync('umount', ['-l', at('d/data/overlay2')]);
+        for (const place of absent) removeIfUnused(place);
       }
     },
   };
@@ -76,6 +79,16 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     throw error;
   }
   return engine;
+}
+
+/** A folder that somebody uses has something in it. */
+function removeIfUnused(place: string): void {
+  try {
+    if (place.endsWith('.json')) rmSync(place, { force: true });
+    else rmdirSync(place);
+  } catch {
+    // another Engine's
+  }
 }
 
 async function removeAll(docker: DockerEngine['docker']): Promise<void> {

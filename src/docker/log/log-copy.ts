@@ -71,7 +71,8 @@ export class LogCopy {
         if (runs() !== false) await this.#pause(endingMs);
       } catch (error) {
         if (this.#stop.signal.aborted || isKind(error, 'not-found')) break;
-        log.warn('copy the output of a container to its log', { container: id, file: this.#options.logPath, error: messageOf(error), againInMs: retryMs });
+        // That the Engine is away is told once, by who follows it.
+        if (!isKind(error, 'unavailable')) log.warn('copy the output of a container to its log', { container: id, file: this.#options.logPath, error: messageOf(error), againInMs: retryMs });
         this.#position = undefined; // the file says what was written of the last lines
         await this.#pause(retryMs);
       }
