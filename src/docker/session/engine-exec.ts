@@ -86,7 +86,7 @@ export async function endExec(deps: DockerDeps, exec: EngineExec): Promise<strin
     const { Pid } = await inspectExec(deps, id, { act: 'end command in container', object: container.id });
     const cgroups = await deps.cgroups();
     const cgroup = cgroupOf(container, await deps.cgroupDriver());
-    const left = await killExecTree({ pid: Pid === 0 ? undefined : Pid, marker, containerPids: () => cgroups.pids(cgroup) });
+    const left = await killExecTree({ container: container.id, pid: Pid === 0 ? undefined : Pid, marker, containerPids: () => cgroups.pids(cgroup) });
     return fateOf(left);
   } catch (error) {
     return `it may still run (${messageOf(error)})`;
