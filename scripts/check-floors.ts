@@ -21,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   host: ['base'],
   part: ['host', 'base', 'gen'],
   engine: ['base', 'gen'],
-  docker: ['engine', 'host', 'base', 'gen'],
+  docker: ['part', 'engine', 'host', 'base', 'gen'],
   migrate: ['host', 'base', 'gen'],
   'native/image': ['part', 'engine', 'host', 'base', 'gen'],
   'native/container': ['native/image', 'part', 'engine', 'host', 'base', 'gen'],
@@ -46,6 +46,7 @@ const reserved: readonly { module: RegExp; floors: readonly string[]; why: strin
   { module: /^(node:)?child_process$/, floors: ['host'], why: 'programs are started by host/spawn.ts only' },
   { module: /^koffi$/, floors: ['host'], why: 'the FFI stays in host/' },
   { module: /^@grpc\//, floors: ['face/', 'gen', 'main'], why: 'gRPC stays in face/' },
+  { module: /^undici$/, floors: ['docker'], why: 'the Docker Engine is asked in docker/ only' },
   { module: /^@bufbuild\//, floors: ['gen', 'face/'], why: 'encoding stays in gen/ and face/' },
 ];
 

@@ -9,6 +9,8 @@ export interface TarFile {
   /** ASCII, at most 100 characters. */
   readonly name: string;
   readonly size: number;
+  /** Permissions; 0644 when not said. */
+  readonly mode?: number;
   /** Called when it is the file's turn. */
   readonly read: () => AsyncIterable<Buffer> | Iterable<Buffer>;
 }
@@ -34,10 +36,10 @@ export async function* tarStream(files: Iterable<TarFile>): AsyncGenerator<Buffe
   yield Buffer.alloc(2 * blockSize);
 }
 
-function header({ name, size }: TarFile): Buffer {
+function header({ name, size, mode = 0o644 }: TarFile): Buffer {
   const block = Buffer.alloc(blockSize);
   block.write(name, 0, 100, 'latin1');
-  block.write('0000644\x000000000\x000000000\0', 100, 'latin1');
+  block.write(`${mode.toString(8).padStart(7, '0')}\x000000000\x000000000\0`, 100, 'latin1');
   writeSize(block, size);
   block.write('00000000000\0', 136, 'latin1'); // the epoch: the same images give the same archive
   block.write('        0', 148, 'latin1');

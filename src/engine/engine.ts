@@ -1,5 +1,5 @@
 /**
- * The engine contract: what a face (CRI, CLI) may ask of an engine (native, later Docker). CRI messages are the
+ * The engine contract: what a face (CRI, CLI) may ask of an engine (native or Docker). CRI messages are the
  * domain types; gRPC calls and status codes are unknown here. Failures are GantryErrors.
  *
  * Vocabulary. A *pod* is what CRI calls a pod sandbox. Ids are 64 hex digits; every `id` parameter also accepts a unique
@@ -218,6 +218,8 @@ export interface RestoredPod {
 
 /** An engine, split by caller. */
 export interface Engine {
+  /** What Version tells, and what stands in front of container ids in Kubernetes: `docker://…` is an id that the Docker Engine knows. */
+  readonly name: 'gantry' | 'docker';
   readonly pods: PodEngine;
   readonly containers: ContainerEngine;
   readonly images: ImageEngine;

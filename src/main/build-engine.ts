@@ -29,7 +29,7 @@ import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
 import { containerArrears, recoverContainers } from '../native/container/recover-containers.ts';
-import { UsageMeter } from '../native/container/usage-meter.ts';
+import { UsageMeter } from '../host/usage-meter.ts';
 import { writableLayersUsage } from '../native/container/writable-usage.ts';
 import { createImageEngine } from '../native/image/image-engine.ts';
 import { UserNamespaceSupport } from '../native/pod/user-namespace-support.ts';
@@ -82,11 +82,18 @@ import type { RunningEngine } from './serve.ts';
 /** How long a start waits for what its predecessor left to be undone: no plugin or runtime that hangs keeps the node from being ready. */
 const startPatienceMs = 10_000;
 
+/** The engine that the configuration names. Of the other one nothing is built or started. */
+export async function buildEngine(config: Config, log: Logger): Promise<RunningEngine> {
+  if (config.engine === 'native') return await buildNativeEngine(config, log);
+  const { buildDockerEngine } = await import('./build-docker-engine.ts');
+  return await buildDockerEngine(config, log);
+}
+
 /**
- * Builds the engine and recovers what the daemon before this one left. When it resolves, the lists are true, and what was left half
+ * Builds the native engine and recovers what the daemon before this one left. When it resolves, the lists are true, and what was left half
  * made is undone, or is still being undone after 10 s.
  */
-export async function buildEngine(config: Config, log: Logger): Promise<RunningEngine> {
+async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEngine> {
   let current = config;
   await primeThreadPool();
   const roots = { root: config.root, state: config.state };
@@ -204,6 +211,7 @@ export async function buildEngine(config: Config, log: Logger): Promise<RunningE
   const streams = createStreamEngine(containerDeps, podDeps);
   return {
     engine: {
+      name: 'gantry',
       checkpoints: createCheckpointEngine({ containers: containerDeps, pods: podDeps }),
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { after, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import * as fc from 'fast-check';
-import { hostilePods } from '../../src/native/pod/hostile-pods.fake.ts';
+import { hostilePods } from '../../src/part/spec/hostile-pods.fake.ts';
 import { exampleInput } from '../../src/part/spec/example-input.fake.ts';
 import { hostileChanges } from '../../src/part/spec/hostile-changes.fake.ts';
 import { text, texts } from '../../src/part/spec/hostile-values.fake.ts';

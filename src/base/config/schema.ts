@@ -60,6 +60,23 @@ export const schema = table('', {
     about: 'Whose images are taken, in the `policy.json` format of Podman, Skopeo and CRI-O. Without a file at the default place every image is; a file at another place must be there. A change counts from the next pull or `image load` on, and a file that cannot be understood stops both.',
   }),
 
+  engine: setting({
+    kind: oneOf(['native', 'docker']),
+    default: 'native',
+    flag: '--engine',
+    applies: 'restart',
+    about: 'What makes pods and containers. `native` is Gantry itself. `docker` is a Docker Engine of this node, 20.10 or newer, which keeps the containers and images that are made this way; what it cannot do is listed in [docker-engine.md](docker-engine.md). Each leaves alone what the other made.',
+  }),
+
+  docker: table('The Docker Engine, for `engine = "docker"`.', {
+    socket: setting({
+      kind: socketPath,
+      default: '/run/docker.sock',
+      applies: 'restart',
+      about: 'Its unix socket. While nobody answers there, the node is not ready and every call is unavailable.',
+    }),
+  }),
+
   log: table('What the daemon says about itself, on standard error.', {
     level: setting({
       kind: oneOf(logLevels),

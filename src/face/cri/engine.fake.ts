@@ -30,10 +30,10 @@ export interface FakeEngine {
 }
 
 /** `other` replaces single methods, to fail, to wait, or to answer with more. */
-export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part]> } = {}): FakeEngine {
+export function fakeEngine(other: { [Part in keyof Omit<Engine, 'name'>]?: Partial<Engine[Part]> } = {}): FakeEngine {
   const asked: Asked[] = [];
   const info = { detail: 'as asked' };
-  const parts: Engine = {
+  const parts: Omit<Engine, 'name'> = {
     pods: {
       run: async () => 'pod-id',
       stop: async () => {},
@@ -105,7 +105,7 @@ export function fakeEngine(other: { [Part in keyof Engine]?: Partial<Engine[Part
     },
   };
   const engine = Object.fromEntries(Object.entries(parts).map(([part, methods]) => [part, remembering(part, methods, asked)]));
-  return { engine: engine as unknown as Engine, asked };
+  return { engine: { name: 'gantry', ...engine } as unknown as Engine, asked };
 }
 
 function remembering(part: string, methods: object, asked: Asked[]): object {

@@ -27,7 +27,7 @@ import type { Creations } from './creations.ts';
 import type { ExitSignals } from './exit-signals.ts';
 import type { NodeDefaults } from './node-defaults.ts';
 import type { PodPlace } from './pod-place.ts';
-import type { UsageMeter } from './usage-meter.ts';
+import type { UsageMeter } from '../../host/usage-meter.ts';
 
 export interface VolumeSettings {
   readonly createMissingHostPaths: boolean;

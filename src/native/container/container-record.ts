@@ -4,7 +4,7 @@
 import type { ContainerConfig, ContainerUser, LinuxContainerResources, Signal } from '../../gen/cri.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
 import type { CopiedUsage, SnapshotDriver } from '../../part/snapshot/snapshotter.ts';
-import type { LayerProject } from './usage-meter.ts';
+import type { LayerProject } from '../../host/usage-meter.ts';
 
 /** How a container ended. */
 export interface ContainerExit {

@@ -6,7 +6,7 @@ import { accountedCgroup } from './accounted-cgroup.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { stateWord } from './container-state.ts';
-import { cpuUsage, ioUsage, memoryUsage, swapUsage } from './cri-usage.ts';
+import { cpuUsage, ioUsage, memoryUsage, swapUsage } from '../../part/cgroup/cri-usage.ts';
 import { mapInSlices } from './map-in-slices.ts';
 import { usageOfChanges } from './writable-usage.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MeasuredBy } from '../../gen/admin.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { containerUsages } from './container-usages.ts';
-import type { Usage, WritableLayer } from './usage-meter.ts';
+import type { Usage, WritableLayer } from '../../host/usage-meter.ts';
 
 test('each container has its last figure with its time and where it is from, and none before it was measured; declared volumes count', () => {
   const record = (id: string): ContainerRecord => ({ id, podId: `pod-of-${id}`, config: { metadata: { name: 'main', attempt: 0 } } }) as ContainerRecord;

@@ -2,7 +2,7 @@ import { MeasuredBy } from '../../gen/admin.ts';
 import type { ContainerUsage } from '../../gen/admin.ts';
 import type { ContainerRecord } from './container-record.ts';
 import { usageOnDisk } from './writable-usage.ts';
-import type { Usage } from './usage-meter.ts';
+import type { Usage } from '../../host/usage-meter.ts';
 import type { UsageDeps } from './writable-usage.ts';
 
 export interface ContainerUsagesDeps extends UsageDeps {

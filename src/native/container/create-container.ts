@@ -1,11 +1,10 @@
-import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../../base/errors.ts';
 import { getByIdPrefix } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
-import { ContainerConfig, LinuxPodSandboxConfig, LinuxSandboxSecurityContext } from '../../gen/cri.ts';
-import type { PodSandboxConfig } from '../../gen/cri.ts';
+import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
+import { announcedPod } from '../../part/spec/announced-pod.ts';
+import { sameConfig } from '../../part/spec/same-config.ts';
 import { checkContainerConfig } from '../../part/spec/check-container-config.ts';
-import { badField, quote } from '../../part/spec/check-field.ts';
 import { effectiveStopSignal } from '../../part/spec/effective-stop-signal.ts';
 import { resourcesInForce, withCpuOf } from '../../part/spec/resource-change.ts';
 import { containerUser } from '../../part/spec/resolve-user.ts';
@@ -19,7 +18,7 @@ import { stateWord } from './container-state.ts';
 import { createInRuntime } from './create-in-runtime.ts';
 import type { CreatedProcesses } from './create-in-runtime.ts';
 import { duringOnce } from './during-once.ts';
-import { logPathOf } from './log-path.ts';
+import { logPathOf } from '../../part/spec/log-path.ts';
 import type { PodPlace } from './pod-place.ts';
 import { relabelVolumes } from './relabel-volumes.ts';
 import { checkCheckpointSupport } from './checkpoint-support.ts';
@@ -60,7 +59,8 @@ export interface CreateRequest {
  */
 export async function createContainer(deps: ContainerDeps, request: CreateRequest, ctx: CallContext): Promise<string> {
   const { config } = request;
-  const pod = asAnnounced(readyPod(deps, request.podId), request.podConfig);
+  const found = readyPod(deps, request.podId);
+  const pod: PodPlace = { ...found, config: announcedPod(found.config, request.podConfig) };
   checkContainerConfig(config, pod.config);
   checkSandboxed(deps.handlers.find(pod.handler), config);
   const logPath = logPathOf(pod.config, config);
@@ -133,26 +133,6 @@ function readyPod(deps: ContainerDeps, podId: string): PodPlace {
   return pod;
 }
 
-/**
- * The pod, with the leave for privileged containers that came with the request or with the pod: a pod gets its first one long after it was made
- * when somebody debugs it, and the kubelet says so in the config that it sends with the container.
- */
-function asAnnounced(pod: PodPlace, announced: PodSandboxConfig | undefined): PodPlace {
-  checkSamePod(pod, announced);
-  if (announced?.linux?.securityContext?.privileged !== true) return pod;
-  const linux = pod.config.linux ?? LinuxPodSandboxConfig.decode(new Uint8Array());
-  const securityContext = linux.securityContext ?? LinuxSandboxSecurityContext.decode(new Uint8Array());
-  return { ...pod, config: { ...pod.config, linux: { ...linux, securityContext: { ...securityContext, privileged: true } } } };
-}
-
-/** A caller that means another pod than the one whose id it sends would put the container into a stranger's namespaces. */
-function checkSamePod(pod: PodPlace, taken: PodSandboxConfig | undefined): void {
-  for (const name of ['name', 'namespace'] as const) {
-    const [own, sent] = [pod.config.metadata?.[name], taken?.metadata?.[name]];
-    if (sent !== undefined && sent !== own) throw badField(`sandbox_config.metadata.${name}`, `it is ${quote(sent)}, and the pod of pod_sandbox_id has ${quote(own ?? '')}`);
-  }
-}
-
 function notReady(pod: PodPlace): Error {
   return failure('failed-precondition', { act: 'create container', object: `in pod ${podLabel(pod)}`, why: 'the pod is not ready: it was stopped, or is of a boot before this one' });
 }
@@ -173,15 +153,6 @@ function taken(existing: ContainerRecord): Error {
     object: `${name} (attempt ${attempt})`,
     why: `the pod has one of this name and attempt: ${existing.id}, ${stateWord(existing)}; remove it or give the next attempt number`,
   });
-}
-
-/**
- * Compared as messages, for a config that was read back from the store lacks the members that were undefined; and decoded again, for
- * maps have no order: the kubelet encodes labels and annotations in another one each time.
- */
-function sameConfig(one: ContainerConfig, other: ContainerConfig): boolean {
-  const plain = (config: ContainerConfig): ContainerConfig => ContainerConfig.decode(ContainerConfig.encode(config).finish());
-  return isDeepStrictEqual(plain(one), plain(other));
 }
 
 /** With a process, or to be restored. */

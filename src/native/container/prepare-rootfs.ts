@@ -9,7 +9,7 @@ import { containerPaths } from './container-paths.ts';
 import type { ContainerInTheMaking } from './create-container.ts';
 import { fileLabel, ownersOf } from './pod-place.ts';
 import type { PodPlace } from './pod-place.ts';
-import type { LayerProject } from './usage-meter.ts';
+import type { LayerProject } from '../../host/usage-meter.ts';
 
 /**
  * The mode of both directories: what an image marks setuid must not be within reach of the node's users (CVE-2021-41103), who can

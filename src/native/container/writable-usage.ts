@@ -4,7 +4,7 @@ import { changesDir } from '../../part/snapshot/snapshotter.ts';
 import type { ContainerDeps } from './container-deps.ts';
 import { containerPaths } from './container-paths.ts';
 import type { ContainerRecord } from './container-record.ts';
-import type { Usage } from './usage-meter.ts';
+import type { Usage } from '../../host/usage-meter.ts';
 
 export interface UsageDeps extends Pick<ContainerDeps, 'roots'> {
   readonly usage: Pick<ContainerDeps['usage'], 'usage'>;

@@ -14,7 +14,7 @@ import type { TrustFiles } from './check-policy.ts';
 import type { Holds } from './holds.ts';
 import type { ImageRecords } from './image-records.ts';
 import type { PullsInFlight } from './pull-progress.ts';
-import type { SharedWork } from './shared-work.ts';
+import type { SharedWork } from '../../base/shared-work.ts';
 
 export interface ImageDeps {
   /** The daemon's root directory. */

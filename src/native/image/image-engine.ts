@@ -36,7 +36,7 @@ import { PullsInFlight } from './pull-progress.ts';
 import { recoverImages } from './recover-images.ts';
 import { removeImage, sweepUnneeded } from './remove-image.ts';
 import { saveImages } from './save-image.ts';
-import { SharedWork } from './shared-work.ts';
+import { SharedWork } from '../../base/shared-work.ts';
 import { tagImage, untagImage } from './tag-image.ts';
 
 export interface ImageEngineOptions {

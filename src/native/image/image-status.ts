@@ -3,7 +3,7 @@ import type { Image } from '../../gen/cri.ts';
 import type { VerboseInfo } from '../../engine/engine.ts';
 import type { ImageDeps } from './image-deps.ts';
 import type { ImageRecord } from './image-records.ts';
-import { isPinned } from './pinned-images.ts';
+import { isPinned } from '../../part/registry/pinned-images.ts';
 
 const largestUid = 2 ** 31 - 1;
 

@@ -2,8 +2,7 @@ import { failure } from '../../base/errors.ts';
 import { NamespaceMode } from '../../gen/cri.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
-import { podName } from './pod-record.ts';
-import { namespaceOptions, podIdMappings } from './pod-state.ts';
+import { namespaceOptions, podIdMappings, podName } from '../../part/spec/pod-config.ts';
 
 /** Refuses what a pod cannot have where its containers run in a gVisor sandbox, before anything is made: failed-precondition. */
 export function checkSandbox({ sandbox, name }: Pick<OciRuntime, 'sandbox' | 'name'>, config: PodSandboxConfig): void {

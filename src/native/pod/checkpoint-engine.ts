@@ -4,8 +4,8 @@ import type { CheckpointEngine, RestoredPod } from '../../engine/engine.ts';
 import { checkpointContainer } from '../container/checkpoint-container.ts';
 import type { CheckpointDeps } from './checkpoint-deps.ts';
 import { checkpointPod } from './checkpoint-pod.ts';
-import { podKey } from './pod-record.ts';
 import { restorePod } from './restore-pod.ts';
+import { podKey } from '../../part/spec/pod-config.ts';
 
 /** The engine contract for checkpoints, each method one recipe. */
 export function createCheckpointEngine(deps: CheckpointDeps): CheckpointEngine {

@@ -16,8 +16,8 @@ import type { ContainerRecord } from '../container/container-record.ts';
 import { duringOnce } from '../container/during-once.ts';
 import { tellWhyStopped } from '../container/tell-why-stopped.ts';
 import type { CheckpointDeps } from './checkpoint-deps.ts';
-import { podName } from './pod-record.ts';
 import type { PodRecord } from './pod-record.ts';
+import { podName } from '../../part/spec/pod-config.ts';
 
 /** For a caller without a deadline, which the CRI does not allow. */
 const longestSeconds = 3600;

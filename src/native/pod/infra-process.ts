@@ -12,8 +12,8 @@ import { hostnameOf, pinnedNamespaces } from './pod-namespaces.ts';
 import { podLimits } from './pod-limits.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
-import { podIdMappings, sharesPidNamespace } from './pod-state.ts';
 import { podFileLabel } from './selinux-level.ts';
+import { podIdMappings, sharesPidNamespace } from '../../part/spec/pod-config.ts';
 
 /**
  * Starts process 1 of a pod whose containers share their PID namespace, or the sandbox that the handler's runtime wants its containers to run

@@ -2,7 +2,7 @@ import { matchesLabels } from '../../base/label-selector.ts';
 import { PodSandboxState } from '../../gen/cri.ts';
 import type { PodSandbox, PodSandboxFilter, PodSandboxStatus } from '../../gen/cri.ts';
 import type { PodRecord } from './pod-record.ts';
-import { namespaceOptions } from './pod-state.ts';
+import { namespaceOptions } from '../../part/spec/pod-config.ts';
 
 /** All pods that match every given field of the filter; the id matches by prefix, as crictl sends it. From memory. */
 export function listPods(records: readonly PodRecord[], filter: PodSandboxFilter | undefined, isReady: (record: PodRecord) => boolean): PodSandbox[] {

@@ -8,10 +8,10 @@ import {
 } from '../../gen/cri.ts';
 import { faultsOfTable } from '../../gen/request-fields.fake.ts';
 import type { Proof } from '../../gen/request-fields.fake.ts';
-import { checkPodConfig } from './check-pod-config.ts';
+import { checkPodConfig } from '../../part/spec/check-pod-config.ts';
 import { hostnameOf } from './pod-namespaces.ts';
-import { podKey } from './pod-record.ts';
-import { resolvConf } from './resolv-conf.ts';
+import { resolvConf } from '../../part/spec/resolv-conf.ts';
+import { podKey } from '../../part/spec/pod-config.ts';
 
 interface Row {
   /** As the proto spells it. */
@@ -112,7 +112,7 @@ const rows: readonly Row[] = [
   { field: 'LinuxSandboxSecurityContext.namespace_options', given: namespaces({ pid: NamespaceMode.TARGET }), refused: `${context}.namespace_options.pid: a pod's can only be POD or CONTAINER or NODE` },
   { field: 'LinuxSandboxSecurityContext.namespace_options', given: namespaces({ pid: 9 as NamespaceMode }), refused: `${context}.namespace_options.pid: 9 is not a value that this version knows` },
   { field: 'LinuxSandboxSecurityContext.namespace_options', given: namespaces({ targetId: 'c' }), refused: `${context}.namespace_options.target_id: a pod has no target: containers have` },
-  { field: 'LinuxSandboxSecurityContext.namespace_options', proof: proof('src/native/pod/check-pod-config.test.ts', 'a user namespace that maps no users') },
+  { field: 'LinuxSandboxSecurityContext.namespace_options', proof: proof('src/part/spec/check-pod-config.test.ts', 'a user namespace that maps no users') },
   { field: 'LinuxSandboxSecurityContext.namespace_options', proof: inside('containers of a pod that shares its PID namespace see each other') },
   { field: 'LinuxSandboxSecurityContext.selinux_options', given: security({ selinuxOptions: unset(SELinuxOption, { level: 's0\0' }) }), refused: `${context}.selinux_options.level: "s0\\u0000" is no part of an SELinux label` },
   { field: 'LinuxSandboxSecurityContext.selinux_options', given: security({ selinuxOptions: unset(SELinuxOption, { type: 't'.repeat(256) }) }), refused: `${context}.selinux_options.type: "${'t'.repeat(100)}…" is no part of an SELinux label` },

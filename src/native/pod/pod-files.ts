@@ -7,10 +7,10 @@ import { libc, MNT_DETACH, MS_NODEV, MS_NOEXEC, MS_NOSUID, UMOUNT_NOFOLLOW } fro
 import type { PodDeps } from './pod-deps.ts';
 import { hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
-import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
-import { resolvConf } from './resolv-conf.ts';
+import { resolvConf } from '../../part/spec/resolv-conf.ts';
 import { podFileLabel } from './selinux-level.ts';
 import type { PodInTheMaking } from './run-pod.ts';
+import { podIdMappings, usesHostIpc, usesHostNetwork } from '../../part/spec/pod-config.ts';
 
 /** What a /dev/shm holds when nobody says otherwise: Docker's figure, which programs have come to expect. */
 const shmBytes = 64 * 1024 * 1024;

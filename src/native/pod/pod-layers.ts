@@ -3,8 +3,8 @@ import { mountIdmapped } from '../../host/idmapped-mount.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { pinnedNamespaces } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
-import { podIdMappings } from './pod-state.ts';
 import type { PodInTheMaking } from './run-pod.ts';
+import { podIdMappings } from '../../part/spec/pod-config.ts';
 
 /**
  * For a pod with a user namespace: a view of all images' layers in which root of the pod owns what root owns on the disk. The roots of

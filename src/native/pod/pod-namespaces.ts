@@ -3,11 +3,11 @@ import type { PinnedNamespaces } from '../../host/namespaces.ts';
 import { createUserNamespaces } from '../../host/user-namespaces.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { effectiveSysctls } from './effective-sysctls.ts';
+import { effectiveSysctls } from '../../part/spec/effective-sysctls.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodInTheMaking } from './run-pod.ts';
-import { podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { podIdMappings, usesHostIpc, usesHostNetwork } from '../../part/spec/pod-config.ts';
 
 /**
  * Makes and pins the namespaces that the pod does not share with the host. A host-network pod keeps the host's name too. A user

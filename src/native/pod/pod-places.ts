@@ -5,7 +5,7 @@ import { hostname } from 'node:os';
 import { pinnedNamespaces, hostnameOf } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
 import type { PodRecord } from './pod-record.ts';
-import { podIdMappings, sharesPidNamespace, usesHostIpc, usesHostNetwork } from './pod-state.ts';
+import { podIdMappings, sharesPidNamespace, usesHostIpc, usesHostNetwork } from '../../part/spec/pod-config.ts';
 
 /** The pods as the container floor sees them. */
 export function podPlaces(deps: { readonly records: Table<PodRecord>; readonly stateDir: string; readonly isReady: (record: PodRecord) => boolean }): { get(id: string): PodPlace | undefined; all(): PodPlace[] } {

@@ -25,14 +25,3 @@ export interface PodRecord {
   /** Its containers are being made of a checkpoint; a daemon that finds it so removes it. */
   readonly restoring?: true;
 }
-
-/** The natural key of a pod: a repeated RunPodSandbox carries the same one. */
-export function podKey(config: PodSandboxConfig): string {
-  const { namespace = '', name = '', uid = '', attempt = 0 } = config.metadata ?? {};
-  return JSON.stringify([namespace, name, uid, attempt]);
-}
-
-/** How errors and logs name a pod. */
-export function podName(config: PodSandboxConfig): string {
-  return `${config.metadata?.namespace ?? ''}/${config.metadata?.name ?? ''}`;
-}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseNetDev } from './pod-stats.ts';
+import { parseNetDev } from '../../part/cni/network-usage.ts';
 
 test('bytes and errors of each interface are read from /proc/net/dev', () => {
   const table = `Inter-|   Receive                                                |  Transmit

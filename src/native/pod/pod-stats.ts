@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { isKind } from '../../base/errors.ts';
 import { matchesLabels } from '../../base/label-selector.ts';
-import type { NetworkInterfaceUsage, NetworkUsage, PodSandboxStats, PodSandboxStatsFilter } from '../../gen/cri.ts';
-import { inNetworkNamespace } from '../../host/namespaces.ts';
-import { cpuUsage, ioUsage, memoryUsage } from '../container/cri-usage.ts';
+import type { NetworkUsage, PodSandboxStats, PodSandboxStatsFilter } from '../../gen/cri.ts';
+import { cpuUsage, ioUsage, memoryUsage } from '../../part/cgroup/cri-usage.ts';
+import { networkUsage } from '../../part/cni/network-usage.ts';
 import { mapInSlices } from '../container/map-in-slices.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { podInterface } from './pod-network.ts';
 import { pinnedNamespaces } from './pod-namespaces.ts';
 import type { PodRecord } from './pod-record.ts';
 
@@ -24,7 +21,7 @@ export async function podStats(deps: PodDeps, record: PodRecord): Promise<PodSan
     linux: {
       cpu: stats === undefined ? undefined : cpuUsage(stats, measured?.nanoCores),
       memory: stats === undefined ? undefined : memoryUsage(stats),
-      network: networkUsage(deps, record, at),
+      network: networkOf(deps, record, at),
       process: stats?.pids === undefined ? undefined : { timestamp: at, processCount: { value: stats.pids.processes } },
       containers,
       io: stats === undefined ? undefined : ioUsage(stats),
@@ -40,32 +37,7 @@ export async function listPodStats(deps: PodDeps, filter: PodSandboxStatsFilter 
 }
 
 /** A pod in the host's network has no traffic of its own to count. */
-function networkUsage(deps: PodDeps, record: PodRecord, timestamp: bigint): NetworkUsage | undefined {
+function networkOf(deps: PodDeps, record: PodRecord, timestamp: bigint): NetworkUsage | undefined {
   const { net } = pinnedNamespaces(deps.roots.state, record.id);
-  if (net === undefined) return undefined;
-  const table = networkTable(net);
-  if (table === undefined) return undefined;
-  const interfaces = parseNetDev(table).filter(({ name }) => name !== 'lo');
-  return { timestamp, defaultInterface: interfaces.find(({ name }) => name === podInterface), interfaces: interfaces.filter(({ name }) => name !== podInterface) };
+  return net === undefined ? undefined : networkUsage(net, timestamp);
 }
-
-/** Undefined when somebody unpinned the namespace: the stats of other pods are listed all the same. */
-function networkTable(pin: string): string | undefined {
-  try {
-    return inNetworkNamespace(pin, () => readFileSync('/proc/thread-self/net/dev', 'latin1'));
-  } catch (error) {
-    if (isKind(error, 'not-found')) return undefined;
-    throw error;
-  }
-}
-
-/** proc_pid_net(5), `dev`: after the name eight figures of receiving and eight of sending; of each, bytes first and errors third. */
-export function parseNetDev(table: string): NetworkInterfaceUsage[] {
-  return table.split('\n').slice(2).filter((line) => line.includes(':')).map((line) => {
-    const colon = line.indexOf(':');
-    const figures = line.slice(colon + 1).trim().split(/\s+/);
-    const figure = (index: number): { value: bigint } => ({ value: BigInt(figures[index] ?? 0) });
-    return { name: line.slice(0, colon).trim(), rxBytes: figure(0), rxErrors: figure(2), txBytes: figure(8), txErrors: figure(10) };
-  });
-}
-

@@ -5,9 +5,8 @@ import type { CallContext } from '../../engine/engine.ts';
 import { connectToAddress, connectToLoopback } from '../../host/connect-in-namespace.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { podPaths } from './pod-paths.ts';
-import { podName } from './pod-record.ts';
 import type { PodRecord } from './pod-record.ts';
-import { usesHostNetwork } from './pod-state.ts';
+import { podName, usesHostNetwork } from '../../part/spec/pod-config.ts';
 
 /** A program on the same node answers at once, or its queue is full. */
 const deadlineMs = 10_000;

@@ -1,10 +1,10 @@
 import { messageOf } from '../../base/errors.ts';
 import type { Arrear } from '../../part/store/debts.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { podInterface } from './pod-network.ts';
 import type { PodRecord } from './pod-record.ts';
 import { removeHalfRestored } from './restore-pod.ts';
 import { containersDebt, endStopped, takenByStop } from './stop-pod.ts';
+import { podInterface } from '../../part/cni/pod-attachment.ts';
 
 /**
  * What is still to be undone, newest first: for pods that do not exist (cut short by a crash, or not undone completely at the first

@@ -2,8 +2,8 @@ import { during } from '../../base/errors.ts';
 import { findByIdPrefix } from '../../base/object-id.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { podName } from './pod-record.ts';
 import { stopPod } from './stop-pod.ts';
+import { podName } from '../../part/spec/pod-config.ts';
 
 /** Removes a pod with its containers, stopping it first. The record goes last: whatever fails before can be tried again. */
 export async function removePod(deps: PodDeps, id: string, ctx: CallContext): Promise<void> {

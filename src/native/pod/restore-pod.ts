@@ -10,10 +10,10 @@ import { duringOnce } from '../container/during-once.ts';
 import type { CheckpointDeps } from './checkpoint-deps.ts';
 import { refuseOptions } from './checkpoint-pod.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { podKey, podName } from './pod-record.ts';
 import type { PodRecord } from './pod-record.ts';
 import { removePod } from './remove-pod.ts';
 import { runPod } from './run-pod.ts';
+import { podKey, podName } from '../../part/spec/pod-config.ts';
 
 /**
  * Makes a pod as RunPodSandbox would, and in it each container of a checkpoint as CreateContainer would: CREATED, and restored by its start. The

@@ -3,7 +3,7 @@ import type { CallContext } from '../../engine/engine.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
 import { duringOnce } from '../container/during-once.ts';
-import { checkPodConfig } from './check-pod-config.ts';
+import { checkPodConfig } from '../../part/spec/check-pod-config.ts';
 import { checkSandbox } from './check-sandbox.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { checkCgroupParent, makeCgroup } from './pod-cgroup.ts';
@@ -12,10 +12,9 @@ import { mapLayers } from './pod-layers.ts';
 import { makeNamespaces } from './pod-namespaces.ts';
 import { attachNetwork } from './pod-network.ts';
 import { startInfra } from './infra-process.ts';
-import { podKey, podName } from './pod-record.ts';
 import { selinuxLevel } from './selinux-level.ts';
 import type { PodRecord } from './pod-record.ts';
-import { podIdMappings } from './pod-state.ts';
+import { podIdMappings, podKey, podName } from '../../part/spec/pod-config.ts';
 
 export interface RunPodRequest {
   readonly config: PodSandboxConfig;

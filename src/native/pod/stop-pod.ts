@@ -3,8 +3,8 @@ import { findByIdPrefix } from '../../base/object-id.ts';
 import { Stages } from '../../base/stages.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { podName } from './pod-record.ts';
 import type { PodRecord } from './pod-record.ts';
+import { podName } from '../../part/spec/pod-config.ts';
 
 /** What a stopped pod no longer needs. Its directory and namespaces stay for a look, until it is removed. */
 export const takenByStop: readonly string[] = ['infra', 'network'];

@@ -3,7 +3,7 @@ import type { PodResourceChange } from '../../engine/engine.ts';
 import { LinuxPodSandboxConfig } from '../../gen/cri.ts';
 import { checkResources } from '../../part/spec/check-resources.ts';
 import type { PodDeps } from './pod-deps.ts';
-import { podName } from './pod-record.ts';
+import { podName } from '../../part/spec/pod-config.ts';
 
 /**
  * Keeps what the kubelet resized a pod to. The pod's cgroup is the kubelet's, which has changed it before it calls; for us this is the

@@ -65,6 +65,8 @@ export interface Cni {
   del(attachment: Attachment, call?: Pick<CniCall, 'stages'>): Promise<void>;
   /** Asks the plugins whether the attachment is still as ADD left it; throws what they find wrong. Never attached: not-found. Nothing to ask (before 0.4.0, or `disableCheck`): fine. */
   check(key: AttachmentKey, call?: Pick<CniCall, 'signal'>): Promise<void>;
+  /** The addresses that the attachment was given, the primary first; none of an unknown one. */
+  addresses(key: AttachmentKey): Promise<string[]>;
   /** Whether pods can be attached now. Callers at the same time share one answer; it takes at most some seconds. */
   status(): Promise<CniStatus>;
   /**
@@ -199,6 +201,12 @@ class CniClient implements Omit<Cni, 'close'> {
       const chain: Chain = { network: cached.network, version: cached.version, runPlugin: this.#runPlugin };
       await checkChain(chain, cached.attachment, { prevResult: cached.result, signal });
     });
+  }
+
+  async addresses(key: AttachmentKey): Promise<string[]> {
+    validateKey(key);
+    const cached = await this.#cache.read(key);
+    return cached?.result === undefined ? [] : podIps(readResult(cached.result), key.ifName);
   }
 
   status(): Promise<CniStatus> {

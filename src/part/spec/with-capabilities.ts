@@ -14,11 +14,12 @@ const field = `${securityContextField}.capabilities`;
 export const withCapabilities: SpecStep = (spec, { config, facts, defaults }) => {
   const context = config.linux?.securityContext;
   const own = new Set(facts.capabilities);
-  const capabilities = context?.privileged ? sets(facts.capabilities, []) : chosen(context?.capabilities, { own, defaults: defaults.capabilities });
+  const capabilities = context?.privileged ? sets(facts.capabilities, []) : chosenCapabilities(context?.capabilities, { own, defaults: defaults.capabilities });
   return { ...spec, process: { ...spec.process, capabilities } };
 };
 
-function chosen(asked: Capability | undefined, { own, defaults }: { own: ReadonlySet<string>; defaults: readonly string[] }): OciCapabilities {
+/** What a container that is not privileged gets of `own`, which are those that can be given. Errors: see withCapabilities. */
+export function chosenCapabilities(asked: Capability | undefined, { own, defaults }: { own: ReadonlySet<string>; defaults: readonly string[] }): OciCapabilities {
   const add = parse('add_capabilities', asked?.addCapabilities);
   const drop = parse('drop_capabilities', asked?.dropCapabilities);
   const ambient = parse('add_ambient_capabilities', asked?.addAmbientCapabilities);

@@ -1,9 +1,9 @@
 import { NamespaceMode, SupplementalGroupsPolicy } from '../../gen/cri.ts';
 import type { LinuxSandboxSecurityContext, NamespaceOption } from '../../gen/cri.ts';
-import { badField, checkEnum, checkId } from '../../part/spec/check-field.ts';
-import { checkCount, maxGroups } from '../../part/spec/check-texts.ts';
-import { effectiveProfile } from '../../part/spec/effective-profile.ts';
-import { checkedSelinuxOptions } from '../../part/spec/with-selinux.ts';
+import { badField, checkEnum, checkId } from './check-field.ts';
+import { checkCount, maxGroups } from './check-texts.ts';
+import { effectiveProfile } from './effective-profile.ts';
+import { checkedSelinuxOptions } from './with-selinux.ts';
 
 const field = 'config.linux.security_context';
 

@@ -3,12 +3,12 @@ import { during } from '../../base/errors.ts';
 import { NamespaceMode, Protocol } from '../../gen/cri.ts';
 import type { PodSandboxConfig, PortMapping } from '../../gen/cri.ts';
 import { validateSysctls } from '../../host/namespaces.ts';
-import { badField, checkAbsolutePath, checkEnum, quote } from '../../part/spec/check-field.ts';
-import { checkResources } from '../../part/spec/check-resources.ts';
-import { checkName, checkTextMap } from '../../part/spec/check-texts.ts';
+import { badField, checkAbsolutePath, checkEnum, quote } from './check-field.ts';
+import { checkResources } from './check-resources.ts';
+import { checkName, checkTextMap } from './check-texts.ts';
 import { checkPodSecurity } from './check-pod-security.ts';
-import { namespaceOptions, podIdMappings, usesHostIpc, usesHostNetwork } from './pod-state.ts';
 import { checkDnsConfig } from './resolv-conf.ts';
+import { namespaceOptions, podIdMappings, usesHostIpc, usesHostNetwork } from './pod-config.ts';
 
 /** What uname(2) has room for. */
 const maxHostname = 64;

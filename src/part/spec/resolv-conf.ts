@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import type { DNSConfig } from '../../gen/cri.ts';
-import { badField, quote } from '../../part/spec/check-field.ts';
+import { badField, quote } from './check-field.ts';
 
 /** The longest name in the DNS, RFC 1035; an option of a resolver is shorter still. */
 const maxWordBytes = 255;

@@ -3,8 +3,8 @@ import * as fc from 'fast-check';
 import {
   DNSConfig, LinuxContainerResources, LinuxPodSandboxConfig, LinuxSandboxSecurityContext, NamespaceOption, PodSandboxConfig, PodSandboxMetadata, PortMapping, SELinuxOption,
 } from '../../gen/cri.ts';
-import { unset } from '../../part/spec/example-input.fake.ts';
-import { choice, few, number, some, text, texts } from '../../part/spec/hostile-values.fake.ts';
+import { unset } from './example-input.fake.ts';
+import { choice, few, number, some, text, texts } from './hostile-values.fake.ts';
 
 export interface HostilePodOptions {
   /** A cgroup parent that may be used. Hostile ones are such as no driver takes: a test shall not make cgroups anywhere. */

@@ -2,7 +2,7 @@
  * Work that several callers share: the second caller of a key joins the first. A caller that goes away stops waiting; the last one to
  * go aborts the work and sees it undone, and a caller who comes after that starts it afresh.
  */
-import { failure } from '../../base/errors.ts';
+import { failure } from './errors.ts';
 
 interface Shared<T> {
   readonly result: Promise<T>;

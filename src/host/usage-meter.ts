@@ -2,9 +2,9 @@
  * Bytes and inodes of writable layers. Where the filesystem counts a layer by itself, asking answers with that count. Else it answers
  * with the last figure, and a layer whose figure is old is walked in the background: stats never wait for a disk.
  */
-import { measureTrees } from '../../host/measure-tree.ts';
-import type { MeasureBounds } from '../../host/measure-tree.ts';
-import type { ProjectUsage } from '../../host/project-quota.ts';
+import { measureTrees } from './measure-tree.ts';
+import type { MeasureBounds } from './measure-tree.ts';
+import type { ProjectUsage } from './project-quota.ts';
 
 export interface Usage {
   readonly bytes: bigint;

@@ -1,6 +1,6 @@
 import { isAbsolute, join } from 'node:path';
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri.ts';
-import { badField, checkAbsolutePath, quote } from '../../part/spec/check-field.ts';
+import { badField, checkAbsolutePath, quote } from './check-field.ts';
 
 /**
  * Where the container's log goes: the pod's log directory and the container's path in it (CRI ContainerConfig.log_path). It never

@@ -1,6 +1,6 @@
 /** Cgroup figures in the shape of CRI messages. What the host does not measure is left out, never zero. */
 import type { CpuUsage, IoUsage, MemoryUsage, PsiStats, SwapUsage, UInt64Value } from '../../gen/cri.ts';
-import type { CgroupStats, Pressure } from '../../part/cgroup/cgroup-stats.ts';
+import type { CgroupStats, Pressure } from './cgroup-stats.ts';
 
 export function cpuUsage({ at, cpu, pressure }: CgroupStats, nanoCores: bigint | undefined): CpuUsage | undefined {
   if (cpu === undefined) return undefined;
