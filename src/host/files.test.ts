@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { makePrivateDir, removeTree, writeFileAtomic } from './files.ts';
+import { makePrivateDir, removeTree, replaceContent, writeFileAtomic } from './files.ts';
 
 let folder = '';
 beforeEach(() => { folder = mkdtempSync(join(tmpdir(), 'gantry-files-')); });
@@ -16,6 +16,20 @@ test('a file is replaced as a whole, and nothing temporary stays', async () => {
   assert.equal(readFileSync(join(folder, 'a'), 'utf8'), 'new');
   assert.equal(statSync(join(folder, 'a')).mode & 0o777, 0o640);
   assert.deepEqual(readdirSync(folder), ['a']);
+});
+
+test('a file of somebody else keeps its mode and its owner, whatever the umask', async () => {
+  const file = join(folder, 'a');
+  writeFileSync(file, 'old');
+  chmodSync(file, 0o666);
+  const { uid, gid } = statSync(file);
+
+  await replaceContent(file, 'new');
+  await replaceContent(join(folder, 'b'), 'fresh');
+
+  const stats = statSync(file);
+  assert.deepEqual([readFileSync(file, 'utf8'), stats.mode & 0o7777, stats.uid, stats.gid], ['new', 0o666, uid, gid]);
+  assert.deepEqual([readFileSync(join(folder, 'b'), 'utf8'), readdirSync(folder)], ['fresh', ['a', 'b']]);
 });
 
 test('a write that fails leaves the old file and no temporary one', async () => {

@@ -1,16 +1,31 @@
 /** Files and directories of our own, written so that a crash leaves the old state or the new one, never half of either. */
 import { atPoint } from '../base/faults.ts';
 import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 
 /** Replaces a file's content: temporary file, fsync, rename, fsync of the directory. Durable when it resolves. */
 export async function writeFileAtomic(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  await writeAtomic(path, data, { mode });
+}
+
+/** As writeFileAtomic, for a file of somebody else's: it keeps its mode and its owner. One that is not there is made with 0644. */
+export async function replaceContent(path: string, data: string | Uint8Array): Promise<void> {
+  const like = await stat(path).catch(() => undefined);
+  await writeAtomic(path, data, like === undefined ? { mode: 0o644 } : { mode: like.mode & 0o7777, owner: like });
+}
+
+/** With an owner, the mode is exact, whatever the umask. */
+async function writeAtomic(path: string, data: string | Uint8Array, { mode, owner }: { readonly mode: number; readonly owner?: { readonly uid: number; readonly gid: number } }): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     const file = await open(temporary, 'wx', mode);
     try {
+      if (owner !== undefined) {
+        await file.chown(owner.uid, owner.gid);
+        await file.chmod(mode);
+      }
       await atPoint('file/write', () => file.writeFile(data), () => file.writeFile(data.slice(0, data.length / 2)));
       await file.sync();
     } finally {
@@ -37,7 +52,7 @@ export async function publishFile(temporary: string, path: string): Promise<void
 }
 
 /** Makes the names in a directory durable. */
-async function syncDirectory(path: string): Promise<void> {
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

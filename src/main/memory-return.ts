@@ -54,7 +54,8 @@ export function startMemoryReturn(log: Logger): Disposable {
     resident: () => process.memoryUsage.rss(),
     give: () => giveBack(log),
   });
-  const timer = setInterval(() => void memory.look(lookMs), lookMs);
+  const look = async (): Promise<void> => await memory.look(lookMs).catch((error: unknown) => log.warn('free memory could not be given back', { error }));
+  const timer = setInterval(() => void look(), lookMs);
   timer.unref();
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }

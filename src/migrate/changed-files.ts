@@ -1,8 +1,8 @@
 /** Files of the node are changed with a way back: a copy and a line in the journal come first. */
-import { chown, mkdir, readFile, realpath, rm, stat } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { failure } from '../base/errors.ts';
-import { writeFileAtomic } from '../host/files.ts';
+import { replaceContent } from '../host/files.ts';
 import type { FileChange } from './kubelet/find-kubelet.ts';
 import { sha256 } from './journal.ts';
 import type { Journal } from './journal.ts';
@@ -41,11 +41,7 @@ export async function restoreChanges({ node, journal, step }: Place): Promise<vo
   }
 }
 
-/** With the mode and owner that the file has; behind a symlink, the file that it leads to. */
 async function replace(file: string, text: string): Promise<void> {
-  const target = await realpath(file).catch(() => file);
-  const old = await stat(target).catch(() => undefined);
-  await mkdir(path.dirname(target), { recursive: true, mode: 0o755 });
-  await writeFileAtomic(target, text, old === undefined ? 0o644 : old.mode & 0o7777);
-  if (old !== undefined && (old.uid !== 0 || old.gid !== 0)) await chown(target, old.uid, old.gid);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o755 });
+  await replaceContent(file, text);
 }

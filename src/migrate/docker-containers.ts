@@ -22,7 +22,7 @@ export function dockerContainers(socket: string): OldRuntime {
       const pods = new Map<string, RunningPod>();
       for (const { Labels } of await running()) {
         const uid = Labels[podUid];
-        if (uid !== undefined) pods.set(uid, { id: uid, name: `${Labels['io.kubernetes.pod.namespace']}/${Labels['io.kubernetes.pod.name']}` });
+        if (uid !== undefined) pods.set(uid, { id: uid, uid, name: `${Labels['io.kubernetes.pod.namespace']}/${Labels['io.kubernetes.pod.name']}` });
       }
       return [...pods.values()];
     },

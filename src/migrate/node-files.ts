@@ -2,6 +2,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { failure, hasCode, messageOf } from '../base/errors.ts';
+import { findBeneath } from '../host/beneath.ts';
 
 export class NodeFiles {
   /** Where the node's `/` is. */
@@ -11,23 +12,28 @@ export class NodeFiles {
     this.root = root;
   }
 
-  /** Where a file of the node is for us. */
+  /** Where a file of the node is for us, behind symlinks, which lead to files of the node and never to ours. What is not there is where it would be made. */
   at(file: string): string {
-    return path.join(this.root, file);
+    const found = findBeneath(this.root, file);
+    if (found !== undefined) return found.path;
+    const parent = path.dirname(path.join('/', file));
+    return path.join(parent === '/' ? this.root : this.at(parent), path.basename(file));
   }
 
   /** The text of a file; undefined when it is not there. One that cannot be read: failed-precondition. */
   async read(file: string): Promise<string | undefined> {
     try {
-      return await readFile(this.at(file), 'utf8');
+      const found = findBeneath(this.root, file);
+      return found && await readFile(found.path, 'utf8');
     } catch (cause) {
-      if (hasCode(cause, 'ENOENT') || hasCode(cause, 'ENOTDIR')) return undefined;
+      if (hasCode(cause, 'ENOENT')) return undefined; // it was removed in this moment
       throw failure('failed-precondition', { act: 'read', object: file, why: messageOf(cause), cause });
     }
   }
 
   /** The names in a folder, sorted; none when it is not there. */
   async list(folder: string): Promise<string[]> {
-    return (await readdir(this.at(folder)).catch(() => [])).sort();
+    const found = findBeneath(this.root, folder);
+    return found === undefined ? [] : (await readdir(found.path).catch(() => [])).sort();
   }
 }

@@ -12,9 +12,13 @@ const unitDeadlineMs = 120_000;
 /** Undefined where systemd does not run the node (sd_booted(3)). */
 export function systemdUnits(): Units | undefined {
   if (!existsSync('/run/systemd/system')) return undefined;
+  const systemctl = async (...words: string[]): Promise<void> => {
+    const { code, stderr } = await run('systemctl', words, { deadlineMs: unitDeadlineMs });
+    if (code !== 0) throw failure('failed-precondition', { act: words.join(' '), why: stderr.toString().trim().split('\n')[0] || `systemctl ended with ${code}` });
+  };
   const change = (verb: 'stop' | 'start' | 'restart') => async (unit: string): Promise<void> => {
-    const { code, stderr } = await run('systemctl', [verb, unit], { deadlineMs: unitDeadlineMs });
-    if (code !== 0) throw failure('failed-precondition', { act: `${verb} ${unit}`, why: stderr.toString().trim().split('\n')[0] || `systemctl ended with ${code}` });
+    if (verb !== 'stop') await systemctl('daemon-reload'); // a drop-in may have been changed
+    await systemctl(verb, unit);
   };
   return {
     has: async (unit) => (await run('systemctl', ['cat', unit], { deadlineMs: 10_000 })).code === 0,

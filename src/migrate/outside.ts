@@ -3,6 +3,8 @@ import type { AdoptedImage } from '../gen/admin.ts';
 
 export interface RunningPod {
   readonly id: string;
+  /** By which the kubelet's cgroups are named. */
+  readonly uid: string;
   /** namespace/name */
   readonly name: string;
 }
@@ -30,6 +32,7 @@ export interface NewRuntime {
   complaints(): Promise<string[]>;
   cgroupDriver(): Promise<'systemd' | 'cgroupfs' | undefined>;
   adopt(source: { readonly from: string; readonly root: string; readonly namespace: string; readonly dryRun: boolean }): AsyncIterable<AdoptedImage>;
+  /** All, those that have ended too. */
   pods(): Promise<RunningPod[]>;
   /** Stops the pod and takes it away. */
   removePod(id: string): Promise<void>;
@@ -54,6 +57,8 @@ export interface Outside {
   kubeletMinor(): Promise<number | undefined>;
   readonly gantry: NewRuntime;
   oldRuntime(endpoint: string | undefined): OldRuntime;
+  /** Aborted when that person wants to stop. */
+  readonly signal: AbortSignal;
   /** Tells the person who waits. */
   say(line: string): Promise<void>;
 }

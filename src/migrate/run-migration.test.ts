@@ -29,11 +29,14 @@ class Interrupted extends Error {}
 class MadeUpNode {
   readonly root: string;
   kubeletRuns = true;
+  kubeletWords = ['--v=2'];
+  failsToStop = false;
   gantryRuns = false;
   oldPods = ['default/web'];
   newPods: string[] = [];
   images = ['web:1'];
   readonly said: string[] = [];
+  readonly stopping = new AbortController();
   /** So many acts are done; undefined: all. */
   patience: number | undefined;
 
@@ -81,7 +84,7 @@ class MadeUpNode {
         start: async (unit) => await changing(() => units.get(unit)!.start())(),
         restart: async (unit) => await changing(() => units.get(unit)!.start())(),
       },
-      programs: async (name) => (name === 'kubelet' && this.kubeletRuns ? [{ pid: 1, words: ['--v=2'] }] : []),
+      programs: async (name) => (name === 'kubelet' && this.kubeletRuns ? [{ pid: 1, words: this.kubeletWords }] : []),
       kubeletMinor: async () => 28,
       gantry: {
         socket: '/run/gantry/gantry.sock',
@@ -89,13 +92,17 @@ class MadeUpNode {
         complaints: async () => [],
         cgroupDriver: async () => 'systemd',
         adopt: (source) => this.#adopt(source.dryRun),
-        pods: async () => this.newPods.map((name) => ({ id: name, name })),
+        pods: async () => this.newPods.map((name) => ({ id: name, uid: name, name })),
         removePod: async (id) => await changing(() => (this.newPods = this.newPods.filter((pod) => pod !== id)))(),
       },
       oldRuntime: (at) => {
         assert.equal(at, 'unix:///run/cri-dockerd.sock');
-        return { pods: async () => this.oldPods.map((name) => ({ id: name, name })), stopPod: async (id) => await changing(() => (this.oldPods = this.oldPods.filter((pod) => pod !== id)))(), strangers: async () => ['registry'] };
+        return { pods: async () => this.oldPods.map((name) => ({ id: name, uid: name, name })), stopPod: async (id) => {
+          if (this.failsToStop) throw new Error('it hangs');
+          await changing(() => (this.oldPods = this.oldPods.filter((pod) => pod !== id)))();
+        }, strangers: async () => ['registry'] };
       },
+      signal: this.stopping.signal,
       say: async (line) => void this.said.push(line),
     };
   }
@@ -247,6 +254,73 @@ test('a journal that is damaged stops everything, but for a last line that a cra
   assert.throws(() => new Journal(node.at('/etc/gantry/migration')), { kind: 'failed-precondition', message: /line 1 is damaged: mend it or put the file aside/ });
 });
 
+test('what a crash left of a line is not in the way of the next one', async (t) => {
+  const node = new MadeUpNode(t);
+  node.patience = 9;
+  await interrupted(async () => await runMigration(await node.migration()));
+  node.patience = undefined;
+  const file = '/etc/gantry/migration/journal.jsonl';
+  node.write(file, `${node.read(file)}{"event":"beg`);
+
+  await runMigration(await node.migration());
+
+  assert.deepEqual(await planMigration(await node.migration()), []);
+  assert.doesNotMatch(node.read(file), /beg\{/);
+});
+
+test('two at a time are one too many', async (t) => {
+  const node = new MadeUpNode(t);
+  const [first, second] = [await node.migration(), await node.migration()];
+  {
+    using _held = first.journal.lock();
+    await assert.rejects(runMigration(second), { kind: 'failed-precondition', message: /lock the journal of the migration .*: another gantry migrate is at work: wait for it to end/ });
+  }
+  await runMigration(first);
+  await assert.rejects(runMigration(second), { kind: 'failed-precondition', message: /another gantry migrate has gone on with it in this moment: run this again/ });
+});
+
+test('whoever stops it gets to know the way on and the way back', async (t) => {
+  const node = new MadeUpNode(t);
+  node.stopping.abort();
+
+  await assert.rejects(runMigration(await node.migration()), { kind: 'cancelled', message: 'migrate: you stopped it: gantry migrate run goes on from here, gantry migrate undo goes back' });
+  assert.deepEqual([node.kubeletRuns, node.oldPods], [true, ['default/web']]);
+});
+
+test('what the kubelet was started with is known when it stands still', async (t) => {
+  const node = new MadeUpNode(t);
+  node.write('/srv/kubelet.yaml', 'cgroupDriver: systemd\ncontainerRuntimeEndpoint: unix:///run/cri-dockerd.sock\n');
+  node.write('/var/lib/kubelet/kubeadm-flags.env', '');
+  node.kubeletWords = ['--config=/srv/kubelet.yaml'];
+  node.failsToStop = true;
+  await assert.rejects(runMigration(await node.migration()), /step pods: stop pod default\/web: it hangs/);
+  assert.equal(node.kubeletRuns, false);
+  node.failsToStop = false;
+
+  await runMigration(await node.migration());
+
+  assert.match(node.read('/srv/kubelet.yaml'), new RegExp(`containerRuntimeEndpoint: ${endpoint}`));
+});
+
+test('a kubelet whose files cannot be changed goes on running', async (t) => {
+  const node = new MadeUpNode(t);
+  node.write('/var/lib/kubelet/kubeadm-flags.env', '');
+  node.kubeletWords = ['--container-runtime-endpoint=unix:///run/cri-dockerd.sock'];
+
+  await assert.rejects(runMigration(await node.migration()), { kind: 'failed-precondition', message: /none of the usual files says so/ });
+
+  assert.deepEqual([node.kubeletRuns, node.gantryRuns, node.oldPods], [true, false, ['default/web']]);
+});
+
+test('a kubelet that is told nothing talks to Docker before 1.24, and to containerd from then on', async (t) => {
+  const node = new MadeUpNode(t);
+  node.write('/var/lib/kubelet/kubeadm-flags.env', '');
+
+  const records = await Promise.all([23, 24].map(async (minor) => (await survey({ node: new NodeFiles(node.root), outside: { ...node.outside, kubeletMinor: async () => minor }, options, known: undefined })).record));
+
+  assert.deepEqual(records.map(({ source, endpoint: at }) => [source, at]), [['docker', undefined], ['containerd', 'unix:///run/containerd/containerd.sock']]);
+});
+
 test('verification asks the node, and names what is not as it should be', async (t) => {
   const node = new MadeUpNode(t);
   const faultsOf = async (): Promise<string[]> => (await verifyMigration(await node.migration())).filter(({ name }) => name !== 'nobody uses docker.sock').flatMap(({ faults }) => faults);
@@ -260,4 +334,8 @@ test('verification asks the node, and names what is not as it should be', async 
   node.images = ['late:1'];
   node.kubeletRuns = false;
   assert.deepEqual(await faultsOf(), ['it does not run', 'not adopted: late:1']);
+  node.kubeletRuns = true;
+  node.images = [];
+  node.kubeletWords = ['--container-runtime-endpoint=unix:///run/old.sock'];
+  assert.deepEqual(await faultsOf(), ['it was started with --container-runtime-endpoint=unix:///run/old.sock']);
 });

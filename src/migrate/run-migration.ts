@@ -26,9 +26,13 @@ export async function planMigration(migration: Migration): Promise<{ step: strin
 export async function runMigration(migration: Migration): Promise<void> {
   const { journal, outside, survey } = migration;
   if (journal.entries.some((entry) => entry.event === 'undone')) throw failure('failed-precondition', { act: 'migrate', why: 'it is being undone: finish that with gantry migrate undo' });
+  using _lock = journal.lock();
+  // What would stop it half way is told while nothing stands still.
+  if (journal.stateOf(pointKubelet.name) !== 'done') await pointKubelet.plan(migration);
   if (journal.survey === undefined) journal.add({ event: 'survey', survey: survey.record });
   for (const step of steps) {
     if (journal.stateOf(step.name) === 'done') continue;
+    goOn(outside);
     await outside.say(step.name);
     journal.add({ event: 'begin', step: step.name });
     await step.run(migration).catch((error: unknown) => { throw during(error, { act: `migrate, step ${step.name}` }); });
@@ -40,11 +44,17 @@ export async function runMigration(migration: Migration): Promise<void> {
 export async function undoMigration(migration: Migration): Promise<void> {
   const { journal, outside } = migration;
   if (journal.entries.length === 0) throw failure('failed-precondition', { act: 'undo the migration', object: journal.folder, why: 'nothing was begun, or it was undone: there is no journal' });
+  using _lock = journal.lock();
   for (const step of steps.toReversed()) {
     if (journal.stateOf(step.name) === 'untouched') continue;
+    goOn(outside);
     await outside.say(`undo ${step.name}`);
     await step.undo(migration).catch((error: unknown) => { throw during(error, { act: `undo the migration, step ${step.name}` }); });
     journal.add({ event: 'undone', step: step.name });
   }
   await journal.close();
+}
+
+function goOn({ signal }: Migration['outside']): void {
+  if (signal.aborted) throw failure('cancelled', { act: 'migrate', why: 'you stopped it: gantry migrate run goes on from here, gantry migrate undo goes back' });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { hasSocketMounted, peersOf, purposeOf } from './socket-users.ts';
+import { hasSocketMounted, peersOf, placeIn, purposeOf } from './socket-users.ts';
 
 test('who has the other end of a connection of docker.sock is found by the inodes of both ends', () => {
   const lines = [
@@ -25,4 +25,12 @@ test('what well-known programs want of Docker is told', () => {
   assert.match(purposeOf('cadvisor')!, /kubelet/);
   assert.match(purposeOf('promtail')!, /\/var\/log\/pods/);
   assert.equal(purposeOf('my-own-thing'), undefined);
+});
+
+test('a process goes by the name of its pod, by its uid where nobody knows that, or by the host', () => {
+  const names = new Map([['8c1f0000-1111-2222-3333-444455556666', 'kube-system/agent']]);
+
+  assert.equal(placeIn('0::/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod8c1f0000_1111_2222_3333_444455556666.slice/x.scope', names), 'pod kube-system/agent');
+  assert.equal(placeIn('4:memory:/kubepods/podffff0000-1111-2222-3333-444455556666/x', names), 'pod ffff0000-1111-2222-3333-444455556666');
+  assert.equal(placeIn('0::/system.slice/agent.service', names), 'host');
 });

@@ -2,12 +2,13 @@
 import { readFile, readdir, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from '../host/spawn.ts';
+import type { Migration } from './migration.ts';
 
 export interface SocketUser {
   readonly pid: number;
   /** The program's name. */
   readonly program: string;
-  /** `pod 8c1f…` by its cgroup, or `host`. */
+  /** `pod default/web` by its cgroup, or `host`; a pod that no runtime tells the name of goes by its uid. */
   readonly where: string;
   readonly how: 'connected' | 'mounted';
   /** What such programs mostly want of Docker, and what they do without; undefined for one that is not known. */
@@ -28,13 +29,14 @@ const purposes: readonly (readonly [RegExp, string])[] = [
   [/^kubelet/, 'the kubelet\'s own Docker client: it goes with this migration'],
 ];
 
-export async function findSocketUsers(): Promise<SocketUser[]> {
+/** `names` of pods by their uids: those that podNames finds. */
+export async function findSocketUsers(names: ReadonlyMap<string, string>): Promise<SocketUser[]> {
   const [connected, mounted] = await Promise.all([connectedTo(), withMount()]);
   const users = new Map<number, SocketUser>();
   for (const [pid, how] of [...mounted.map((pid) => [pid, 'mounted'] as const), ...connected.map((pid) => [pid, 'connected'] as const)]) {
     const program = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).trim();
     if (program === '' || ofDocker.includes(program)) continue;
-    users.set(pid, { pid, program, where: await placeOf(pid), how, purpose: purposeOf(program) });
+    users.set(pid, { pid, program, where: placeIn(await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => ''), names), how, purpose: purposeOf(program) });
   }
   return [...users.values()].sort((a, b) => a.pid - b.pid);
 }
@@ -81,8 +83,15 @@ export function peersOf(lines: string): number[] {
   return [...new Set(connections.filter(({ inode }) => served.has(inode)).flatMap(({ pids }) => pids))];
 }
 
-async function placeOf(pid: number): Promise<string> {
-  const cgroup = await readFile(`/proc/${pid}/cgroup`, 'utf8').catch(() => '');
+/** The pod that a process is of, by the text of its /proc/PID/cgroup. */
+export function placeIn(cgroup: string, names: ReadonlyMap<string, string>): string {
   const pod = /pod([0-9a-f]{8}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{4}[-_][0-9a-f]{12}|[0-9a-f]{32})/.exec(cgroup)?.[1];
-  return pod === undefined ? 'host' : `pod ${pod.replaceAll('_', '-')}`;
+  const uid = pod?.replaceAll('_', '-');
+  return uid === undefined ? 'host' : `pod ${names.get(uid) ?? uid}`;
+}
+
+/** The pods of both runtimes, by their uids; of one that cannot be asked, none. */
+export async function podNames({ outside, survey }: Migration): Promise<Map<string, string>> {
+  const pods = await Promise.all([outside.oldRuntime(survey.record.endpoint).pods().catch(() => []), outside.gantry.pods().catch(() => [])]);
+  return new Map(pods.flat().map(({ uid, name }) => [uid, name]));
 }

@@ -15,6 +15,8 @@ import type { Config, Translation } from './translation/translation.ts';
 
 /** The last kubelet (1.x) with a Docker client of its own. */
 const lastWithDockershim = 23;
+/** Where the runtimes are when nobody says so; containerd is what a newer kubelet asks by itself. */
+const usualEndpoints = { 'docker': undefined, 'cri-dockerd': 'unix:///run/cri-dockerd.sock', 'containerd': 'unix:///run/containerd/containerd.sock' } as const;
 
 export interface SurveyOptions {
   /** Undefined: by the kubelet's endpoint. */
@@ -47,8 +49,9 @@ export interface TranslatedSource {
 export async function survey({ node, outside, options, known }: { node: NodeFiles; outside: Outside; options: SurveyOptions; known: SurveyRecord | undefined }): Promise<Survey> {
   const [running, minor] = await Promise.all([outside.programs('kubelet'), outside.kubeletMinor()]);
   const named = { ...(options.kubeletConfig === undefined ? {} : { configFile: options.kubeletConfig }), ...(options.kubeletFlags === undefined ? {} : { flagFile: options.kubeletFlags }) };
-  const found = await findKubelet(node, { words: running[0]?.words ?? [], minor }, named);
-  const record = known ?? recordOf(options.source, found, outside.gantry.socket);
+  const words = running[0]?.words ?? known?.kubeletWords ?? [];
+  const found = await findKubelet(node, { words, minor }, named);
+  const record = known ?? { ...recordOf(options.source, found, outside.gantry.socket), kubeletWords: words };
   const kubelet = { ...found, minor: found.minor ?? (record.source === 'docker' ? lastWithDockershim : undefined) };
   const sources = await translatedSources(node, outside, options, record);
   const translations = sources.flatMap((source) => source.translations);
@@ -56,7 +59,9 @@ export async function survey({ node, outside, options, known }: { node: NodeFile
   return { record, kubelet, sources, images: imagesOf(options, record, await rootsOf(node, options)), config: renderConfig({ ...configOf(translations), ...driver }) };
 }
 
-function recordOf(source: SurveyOptions['source'], { endpoint }: Kubelet, socket: string): SurveyRecord {
+function recordOf(source: SurveyOptions['source'], { endpoint: told, minor }: Kubelet, socket: string): SurveyRecord {
+  const isNewer = minor !== undefined && minor > lastWithDockershim;
+  const endpoint = told ?? usualEndpoints[source ?? (isNewer ? 'containerd' : 'docker')];
   const at = endpoint === undefined ? {} : { endpoint };
   if (endpoint !== undefined && endpoint.replace(/^unix:\/\//, '') === socket) throw failure('failed-precondition', { act: 'migrate', why: `this node's kubelet talks to Gantry at ${socket} already` });
   if (source !== undefined) return { source, ...at };

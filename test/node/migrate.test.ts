@@ -1,13 +1,17 @@
 /**
  * A node with a real dockerd, pods as dockershim makes them and a kubelet's files is taken to Gantry by the shipped command, interrupted and gone on with,
- * verified, and taken back. The kubelet itself is not there: a program of its name stands for it.
+ * verified, and taken back; and so is a node with a real containerd and its CRI. The kubelet itself is not there: a program of its name stands for it.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { startBenchImages } from '../../bench/images.ts';
+import { startContainerd } from '../../bench/peer-containerd.ts';
+import { ImageSpec, PodSandboxState } from '../../src/gen/cri.ts';
+import { message, podConfig } from '../support/cri-messages.ts';
 import { busyboxImage, tarOf } from '../support/image.ts';
 import { hasProgram, startDockerd } from '../support/other-runtimes.ts';
 import type { OtherRuntime } from '../support/other-runtimes.ts';
@@ -42,8 +46,10 @@ before(async () => {
 after(async () => {
   if (skip !== false) return;
   endKubelet();
-  docker.client('rm', '--force', ...docker.client('ps', '--all', '--quiet').split('\n').filter((id) => id !== ''));
+  const containers = docker.client('ps', '--all', '--quiet').split('\n').filter((id) => id !== '');
+  if (containers.length > 0) docker.client('rm', '--force', ...containers);
   await Promise.all([docker.stop(), node.stop()]);
+  rmSync(root, { recursive: true });
 });
 
 /** A sleep(1) that goes by that name, so that /proc says so. */
@@ -133,4 +139,44 @@ test('a node leaves Docker and comes back', { skip }, async () => {
   await assertFails(client.podSandboxStatus({ podSandboxId: pod.id }), 5, /./);
   const nothing = migrate('undo', '--yes');
   assert.match(nothing.err, /nothing was begun, or it was undone: there is no journal/);
+});
+
+const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find((file) => existsSync(file));
+
+test('a node leaves containerd and comes back', { skip: skip !== false ? skip : runc === undefined || !hasProgram('containerd') ? 'containerd or runc is not installed' : false }, async (t) => {
+  const images = await startBenchImages();
+  t.after(() => images.stop());
+  const containerd = await startContainerd({ runtime: runc!, pauseImage: images.pause });
+  t.after(() => containerd.stop());
+  const folder = path.dirname(containerd.logs);
+  const endpoint = 'unix:///run/containerd/containerd.sock';
+  const root = path.join(folder, 'node');
+  const within = (file: string): string => path.join(root, file);
+  for (const file of ['/run/containerd', '/etc/containerd', '/var/lib/kubelet']) mkdirSync(within(file), { recursive: true });
+  linkSync(path.join(folder, 'containerd.sock'), within('/run/containerd/containerd.sock'));
+  copyFileSync(path.join(folder, 'config.toml'), within('/etc/containerd/config.toml'));
+  const settings = `cgroupDriver: cgroupfs\ncontainerRuntimeEndpoint: ${endpoint}\n`;
+  writeFileSync(within('/var/lib/kubelet/config.yaml'), settings);
+  const migrateHere = (...words: string[]): Ran => {
+    const { status: code, stdout, stderr } = spawnSync(path.join(import.meta.dirname, '../../bin/gantry'), ['migrate', ...words, '--host-root', root, '--socket', node.daemon.paths.socket], { encoding: 'utf8' });
+    return { code, out: stdout, err: stderr };
+  };
+  await containerd.client.pullImage({ image: message(ImageSpec, { image: images.workload }) });
+  const { podSandboxId } = await containerd.client.runPodSandbox({ config: podConfig({ name: 'web', namespace: 'default', logDirectory: containerd.logs, cgroupParent: containerd.cgroupParent }), runtimeHandler: '' });
+
+  const plan = migrateHere('plan');
+  assert.deepEqual([plan.code, plan.err], [0, '']);
+  assert.ok(plan.out.startsWith(`from containerd at ${endpoint}, `) && plan.out.includes(`images in ${folder}/root`), plan.out);
+  assert.match(plan.out, /maps +plugins\.io\.containerd\.grpc\.v1\.cri\.containerd\.runtimes +.* a handler for the RuntimeClass runc/);
+  assert.ok(plan.out.includes(images.workload), plan.out);
+  assert.match(plan.out, /stop the 1 pods that run .*: default\/web\n/);
+  const done = migrateHere('run', '--yes');
+  assert.deepEqual([done.code, done.err], [0, '']);
+  assert.ok(done.out.includes(`  adopted ${images.workload}\n`) && done.out.includes('  stopped default/web\n'), done.out);
+
+  assert.equal((await containerd.client.podSandboxStatus({ podSandboxId })).status?.state, PodSandboxState.SANDBOX_NOTREADY);
+  assert.match(readFileSync(within('/var/lib/kubelet/config.yaml'), 'utf8'), new RegExp(`containerRuntimeEndpoint: unix://${node.daemon.paths.socket}`));
+  assert.match(migrateHere('verify').out, /ok {6}the images are here\nok {6}no pod runs in the old runtime\n/);
+  const undone = migrateHere('undo', '--yes');
+  assert.deepEqual([undone.code, undone.err, readFileSync(within('/var/lib/kubelet/config.yaml'), 'utf8')], [0, '', settings]);
 });

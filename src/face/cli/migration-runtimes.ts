@@ -3,7 +3,7 @@ import { isKind } from '../../base/errors.ts';
 import { AdminService as admin } from '../../gen/admin.ts';
 import { CgroupDriver, PodSandboxState, RuntimeServiceService as runtime } from '../../gen/cri.ts';
 import type { NewRuntime, OldRuntime, RunningPod } from '../../migrate/outside.ts';
-import { connectCri, socketPath } from './client.ts';
+import { connectCri } from './client.ts';
 import type { CriClient } from './client.ts';
 
 const podDeadlineMs = 180_000;
@@ -38,7 +38,7 @@ export function newRuntime(socket: string, signal: AbortSignal): NewRuntime {
         cri.close();
       }
     },
-    pods: async () => await ask((cri) => readyPods(cri)),
+    pods: async () => await ask((cri) => podsOf(cri)),
     async removePod(id) {
       await ask((cri) => cri.call(runtime.stopPodSandbox, { podSandboxId: id }, { act: 'stop pod', object: id, deadlineMs: podDeadlineMs }));
       await ask((cri) => cri.call(runtime.removePodSandbox, { podSandboxId: id }, { act: 'remove pod', object: id, deadlineMs: podDeadlineMs }));
@@ -47,13 +47,12 @@ export function newRuntime(socket: string, signal: AbortSignal): NewRuntime {
 }
 
 /** A runtime that does not answer any more runs no pods that anybody could stop. */
-export function oldCriRuntime(endpoint: string, signal: AbortSignal, strangers: () => Promise<string[]>): OldRuntime {
-  const socket = socketPath(endpoint, {});
+export function oldCriRuntime(socket: string, signal: AbortSignal, strangers: () => Promise<string[]>): OldRuntime {
   return {
     strangers,
     async pods() {
       try {
-        return await asking(socket, signal, readyPods);
+        return await asking(socket, signal, (cri) => podsOf(cri, PodSandboxState.SANDBOX_READY));
       } catch (error) {
         if (isKind(error, 'unavailable')) return [];
         throw error;
@@ -63,9 +62,9 @@ export function oldCriRuntime(endpoint: string, signal: AbortSignal, strangers: 
   };
 }
 
-async function readyPods(cri: CriClient): Promise<RunningPod[]> {
+async function podsOf(cri: CriClient, wanted?: PodSandboxState): Promise<RunningPod[]> {
   const { items } = await cri.call(runtime.listPodSandbox, { filter: undefined }, { act: 'list pods' });
-  return items.filter(({ state }) => state === PodSandboxState.SANDBOX_READY).map(({ id, metadata }) => ({ id, name: `${metadata?.namespace}/${metadata?.name}` }));
+  return items.filter(({ state }) => wanted === undefined || state === wanted).map(({ id, metadata }) => ({ id, uid: metadata?.uid ?? '', name: `${metadata?.namespace}/${metadata?.name}` }));
 }
 
 async function asking<T>(socket: string, signal: AbortSignal, question: (cri: CriClient) => Promise<T>): Promise<T> {

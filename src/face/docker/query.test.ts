@@ -23,6 +23,7 @@ test('filters that mean nothing here are refused', () => {
   refused('{"nme":["a"]}', '"nme" is not known here: known are label, name');
   refused('[1]', 'want a JSON object such as {"label":["app=web"]}');
   refused('{', 'want a JSON object such as {"label":["app=web"]}');
+  refused('{"name":"a"}', 'want {"name":["text"]}');
   refused('{"name":[1]}', 'the texts of "name" are no texts');
 });
 

@@ -53,6 +53,7 @@ function parse(text: string): Map<string, readonly string[]> {
 }
 
 function textsOf(name: string, value: unknown): string[] {
+  if (typeof value !== 'object') throw refusal(`want ${JSON.stringify({ [name]: ['text'] })}`);
   const texts: unknown[] = Array.isArray(value) ? value : Object.entries((value ?? {}) as object).filter(([, on]) => on === true).map(([text]) => text);
   if (!texts.every((text) => typeof text === 'string')) throw refusal(`the texts of ${JSON.stringify(name)} are no texts`);
   return texts;

@@ -22,6 +22,13 @@ test('pieces are joined, each stream for itself, with the time of the first', ()
   assert.deepEqual(lines.map((line) => [line.time, line.stream, line.content.toString()]), [['2', 'stderr', 'err'], ['1', 'stdout', 'abcdef']]);
 });
 
+test('a line without an end is not held, and what comes behind it is read again', () => {
+  const joiner = new LogJoiner();
+  for (let n = 0; n < 40; n++) assert.deepEqual(joined(joiner, `1 stdout F ${'x'.repeat(64 * 1024)}`), []);
+
+  assert.deepEqual(joined(joiner, 'the end\n2 stdout F next\n'), ['stdout:next']);
+});
+
 test('bytes may be cut anywhere, and contents are bytes', () => {
   const joiner = new LogJoiner();
   const file = Buffer.concat([Buffer.from('1 stdout F '), Buffer.from([0xff, 0x00, 0xc3]), Buffer.from('\n2 stdout F b\n')]);

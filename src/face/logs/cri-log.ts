@@ -20,6 +20,9 @@ const space = 0x20;
 /** A line longer than this is handed out in parts: memory is bounded whatever a container writes. */
 const longestLine = 1024 * 1024;
 
+/** A line of the file that is longer has nothing of the format, and is passed over. */
+export const longestFileLine = longestLine + 1024;
+
 /** Parses one line of the file; undefined for what is not in the format (a torn write after a crash). */
 export function parsePiece(line: Buffer): LogPiece | undefined {
   const afterTime = line.indexOf(space);
@@ -38,19 +41,24 @@ export function parsePiece(line: Buffer): LogPiece | undefined {
 /** Joins pieces to lines, each stream for itself. Feed it bytes as they come from the file, in any cut. */
 export class LogJoiner {
   #rest: Buffer = Buffer.alloc(0);
+  /** Until the end of a line that is too long. */
+  #isPassing = false;
   readonly #open = new Map<LogStream, { time: string; parts: Buffer[]; size: number }>();
 
   *push(chunk: Buffer): Generator<LogLine> {
     const data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let from = 0;
     for (let end = data.indexOf(0x0a, from); end >= 0; end = data.indexOf(0x0a, from)) {
-      const piece = parsePiece(data.subarray(from, end));
+      const piece = this.#isPassing ? undefined : parsePiece(data.subarray(from, end));
+      this.#isPassing = false;
       from = end + 1;
       const line = piece && this.#join(piece);
       if (line) yield line;
     }
+    const rest = data.subarray(from);
+    this.#isPassing ||= rest.length > longestFileLine;
     // A copy, since the reader uses its buffer again.
-    this.#rest = Buffer.from(data.subarray(from));
+    this.#rest = this.#isPassing ? Buffer.alloc(0) : Buffer.from(rest);
   }
 
   /** What began and was never ended: after a crash, or when the file ends while the container still writes. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFile, mkdtemp, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -41,6 +41,19 @@ test('tail in a log of many blocks does not read from its beginning', async (t) 
   const file = await logFile(t, Array.from({ length: 5000 }, (_, i) => `t ${i % 2 ? 'stdout' : 'stderr'} F ${i} ${long}\n`).join(''));
 
   assert.deepEqual((await contents(file, { tail: 3 })).map((line) => line.split(' ')[0]), ['4997', '4998', '4999']);
+});
+
+test('what somebody put into a log without a line end is passed over, from either side', async (t) => {
+  const file = await logFile(t, numbered(1, 3));
+  const { size } = await stat(file);
+  await truncate(file, size + (8 << 20));
+  await appendFile(file, `\n${numbered(4, 5)}`);
+
+  assert.deepEqual(await contents(file), ['line 1', 'line 2', 'line 3', 'line 4', 'line 5']);
+  assert.deepEqual(await contents(file, { tail: 3 }), ['line 3', 'line 4', 'line 5']);
+  assert.deepEqual(await contents(file, { tail: 2 }), ['line 4', 'line 5']);
+  const interrupted = AbortSignal.abort();
+  assert.deepEqual(await contents(file, { tail: 3, signal: interrupted }), []);
 });
 
 test('tail counts joined lines, and finds the beginning of one that another stream interrupts', async (t) => {

@@ -2,7 +2,7 @@
 import { constants, open, stat, type FileHandle } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, hasCode } from '../../base/errors.ts';
-import { LogJoiner, parsePiece, type LogLine, type LogStream } from './cri-log.ts';
+import { LogJoiner, longestFileLine, parsePiece, type LogLine, type LogStream } from './cri-log.ts';
 
 const blockSize = 64 * 1024;
 const pollMs = 200;
@@ -29,22 +29,17 @@ export async function* readLog(path: string, options: ReadLogOptions): AsyncGene
   let file = await openLog(path);
   try {
     const { size } = await file.stat();
-    let position = options.tail === undefined ? 0 : await tailOffset(file, size, options.tail);
+    let position = options.tail === undefined ? 0 : await tailOffset(file, size, options.tail, options.signal);
     let end = options.tail === undefined ? undefined : size;
-    const last: LogLine[] = [];
+    // Of what is there now the last lines only: they are counted first, as nobody knows how much memory they would take. What comes later is handed out as it comes.
+    let tooMany = options.tail === undefined ? 0 : await countLines(chunks(file, { from: position, end: size, signal: options.signal }), wanted) - options.tail;
 
     for (;;) {
-      // With `tail`, what is there now goes through a window of the last lines; what comes later is handed out as it comes.
-      for await (const chunk of chunks(file, position, end)) {
+      for await (const chunk of chunks(file, { from: position, end, signal: options.signal })) {
         position += chunk.length;
-        for (const line of joiner.push(chunk)) {
-          if (!wanted(line)) continue;
-          if (end === undefined) yield line;
-          else if (last.push(line) > options.tail!) last.shift();
-        }
+        for (const line of joiner.push(chunk)) if (wanted(line) && tooMany-- <= 0) yield line;
       }
-      yield* last.splice(0);
-      end = undefined;
+      [end, tooMany] = [undefined, 0];
       if (!options.follow || options.signal.aborted) break;
 
       const over = await options.follow.isOver();
@@ -53,7 +48,7 @@ export async function* readLog(path: string, options: ReadLogOptions): AsyncGene
         position = 0;
       } else if (next) {
         // The last words may have come between our read and the rename.
-        for await (const chunk of chunks(file, position, undefined)) yield* [...joiner.push(chunk)].filter(wanted);
+        for await (const chunk of chunks(file, { from: position, end: undefined, signal: options.signal })) yield* [...joiner.push(chunk)].filter(wanted);
         await file.close();
         file = next;
         position = 0;
@@ -85,9 +80,24 @@ async function openLog(path: string): Promise<FileHandle> {
   throw failure('failed-precondition', { act, object: path, why: 'it is not a plain file' });
 }
 
-async function* chunks(file: FileHandle, from: number, end: number | undefined): AsyncGenerator<Buffer> {
+async function countLines(bytes: AsyncIterable<Buffer>, wanted: (line: LogLine) => boolean): Promise<number> {
+  const joiner = new LogJoiner();
+  let count = 0;
+  for await (const chunk of bytes) for (const line of joiner.push(chunk)) if (wanted(line)) count++;
+  return count;
+}
+
+interface Part {
+  readonly from: number;
+  /** Undefined: the end of the file. */
+  readonly end: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** In one buffer, which is used again. */
+async function* chunks(file: FileHandle, { from, end, signal }: Part): AsyncGenerator<Buffer> {
   const buffer = Buffer.alloc(blockSize);
-  for (let position = from; end === undefined || position < end; ) {
+  for (let position = from; !signal.aborted && (end === undefined || position < end); ) {
     const length = end === undefined ? blockSize : Math.min(blockSize, end - position);
     const { bytesRead } = await file.read(buffer, 0, length, position);
     if (bytesRead === 0) return;
@@ -109,11 +119,12 @@ async function rotated(path: string, file: FileHandle, position: number): Promis
  * Where to begin so that the last `lines` lines are whole: backwards from the end over that many line ends, then on until
  * both streams are seen to stand between lines. The reader drops what is too much.
  */
-export async function tailOffset(file: FileHandle, size: number, lines: number): Promise<number> {
+async function tailOffset(file: FileHandle, size: number, lines: number, signal: AbortSignal): Promise<number> {
   const settled = new Set<LogStream>();
   let ends = 0;
   let enoughAt: number | undefined;
   for await (const { piece, start } of linesBackwards(file, size)) {
+    if (signal.aborted) return size;
     if (enoughAt !== undefined && (settled.size === 2 || enoughAt - start > furtherBack)) return start;
     if (!piece) continue;
     if (!piece.partial) {
@@ -130,6 +141,7 @@ export async function tailOffset(file: FileHandle, size: number, lines: number):
 async function* linesBackwards(file: FileHandle, size: number): AsyncGenerator<{ piece: ReturnType<typeof parsePiece>; start: number }> {
   let end = size;
   let rest: Buffer = Buffer.alloc(0);
+  let isPassing = false;
   while (end > 0) {
     const start = Math.max(0, end - blockSize);
     const block = Buffer.alloc(end - start);
@@ -137,10 +149,13 @@ async function* linesBackwards(file: FileHandle, size: number): AsyncGenerator<{
     const data = Buffer.concat([block, rest]);
     let to = data.length;
     for (let newline = data.lastIndexOf(0x0a, to - 1); newline >= 0 && to > 0; newline = to > 0 ? data.lastIndexOf(0x0a, to - 1) : -1) {
-      if (newline + 1 < to) yield { piece: parsePiece(data.subarray(newline + 1, to)), start: start + newline + 1 };
+      if (newline + 1 < to || isPassing) yield { piece: isPassing ? undefined : parsePiece(data.subarray(newline + 1, to)), start: start + newline + 1 };
+      isPassing = false;
       to = newline;
     }
-    rest = data.subarray(0, to);
+    isPassing ||= to > longestFileLine;
+    rest = isPassing ? Buffer.alloc(0) : data.subarray(0, to);
+    if (isPassing) yield { piece: undefined, start };
     end = start;
   }
 }

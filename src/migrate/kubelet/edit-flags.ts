@@ -16,42 +16,51 @@ const ofDockershim = [
   'experimental-dockershim-root-directory', 'non-masquerade-cidr', 'docker', 'docker-root', 'docker-only', 'docker-env-metadata-whitelist', 'docker-tls', 'docker-tls-ca', 'docker-tls-cert', 'docker-tls-key',
 ];
 
-/** The value runs to the next blank or quote; a value of its own word belongs to the flag. */
-const flagPattern = (name: string): RegExp => new RegExp(`(?<=^|[\\s"'=])--${name}(?![\\w-])(?:=[^\\s"']*|\\s+(?!-)[^\\s"']+)?`, 'g');
+/** Those that never have a value of their own word. */
+const switches = ['docker-only', 'docker-tls'];
 
-export function hasEndpoint(text: string): boolean {
-  return endpointIn(text) !== undefined;
+/** The value runs to the next blank or quote, or is in quotes of its own; a value of its own word belongs to the flag, but not what continues the line. */
+function flagSource(name: string): string {
+  const ownWord = switches.includes(name) ? '' : `|\\s+(?![-\\\\])[^\\s"']+`;
+  return `(?<=^|[\\s"'=])--${name}(?![\\w-])(?:="[^"\\s]+"|='[^'\\s]+'|=[^\\s"']*${ownWord})?`;
+}
+
+const flagPattern = (name: string): RegExp => new RegExp(flagSource(name), 'g');
+
+/** Takes the flag away, and the blanks on one side of it: quotes and other words of the line stay as they stand. */
+function without(line: string, name: string): string {
+  const first = new RegExp(`([ \\t]*)${flagSource(name)}([ \\t]*)`);
+  for (let before = ''; before !== line;) {
+    before = line;
+    line = line.replace(first, (_, left: string, right: string) => (left !== '' && right !== '' ? ' ' : ''));
+  }
+  return line;
 }
 
 /** What the text tells the kubelet to talk to; the last one counts, as for the kubelet. */
 export function endpointIn(text: string): string | undefined {
   const found = withoutComments(text).match(flagPattern('container-runtime-endpoint'))?.at(-1);
-  return found === undefined ? undefined : found.replace(/^--container-runtime-endpoint[=\s]+/, '');
+  return found === undefined ? undefined : found.replace(/^--container-runtime-endpoint[=\s]+/, '').replaceAll(/["']/g, '');
 }
 
 /** Exchanges the endpoint wherever the text names one, and takes away what belongs to Docker alone. */
 export function editFlags(text: string, { endpoint, minor }: KubeletTarget): string {
   // From 1.27 on there is no such flag; before, it has to be `remote`.
-  const runtime = minor !== undefined && minor >= 27 ? '' : '--container-runtime=remote';
+  const knowsRemote = minor === undefined || minor < 27;
+  const gone = [...ofDockershim, 'image-service-endpoint', ...(knowsRemote ? [] : ['container-runtime'])];
   return text.split('\n').map((line) => {
     if (isComment(line)) return line;
-    let edited = line.replace(flagPattern('container-runtime-endpoint'), `--container-runtime-endpoint=${endpoint}`).replace(flagPattern('image-service-endpoint'), '');
-    edited = edited.replace(flagPattern('container-runtime'), runtime);
-    for (const name of ofDockershim) edited = edited.replace(flagPattern(name), '');
-    return edited === line ? line : tidy(edited);
+    const told = line.replace(flagPattern('container-runtime-endpoint'), () => `--container-runtime-endpoint=${endpoint}`).replace(flagPattern('container-runtime'), '--container-runtime=remote');
+    return gone.reduce(without, told);
   }).join('\n');
 }
 
 /** Adds the endpoint to the variable of an environment file, which is made where it is not. */
 export function addEndpoint(text: string, variable: string, { endpoint, minor }: KubeletTarget): string {
   const words = [...(minor !== undefined && minor < 27 ? ['--container-runtime=remote'] : []), `--container-runtime-endpoint=${endpoint}`].join(' ');
-  const line = new RegExp(`^(\\s*${variable}=)(["']?)(.*?)\\2\\s*$`, 'm');
+  const line = new RegExp(`^([ \\t]*${variable}=)(["']?)(.*?)\\2[ \\t]*$`, 'm');
   if (!line.test(text)) return `${text}${text === '' || text.endsWith('\n') ? '' : '\n'}${variable}="${words}"\n`;
   return text.replace(line, (_, name: string, quote: string, value: string) => `${name}${quote || '"'}${value === '' ? '' : `${value.trim()} `}${words}${quote || '"'}`);
-}
-
-function tidy(line: string): string {
-  return line.replace(/(\S) {2,}/g, '$1 ').replace(/(["']) +/g, '$1').replace(/ +(["'])/g, '$1').replace(/\s+$/, '');
 }
 
 function isComment(line: string): boolean {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -20,6 +20,11 @@ test('the endpoint is exchanged where it stands, and what was Docker\'s is taken
     [28, '# --container-runtime-endpoint=old\nA="--v=2  --x"\n', '# --container-runtime-endpoint=old\nA="--v=2  --x"\n'],
     [28, 'ExecStart=/usr/bin/kubelet --image-service-endpoint=unix:///a --container-runtime-endpoint=unix:///b $X', `ExecStart=/usr/bin/kubelet --container-runtime-endpoint=${endpoint} $X`],
     [28, 'Environment="X=--container-runtime-endpoint=unix:///b"', `Environment="X=--container-runtime-endpoint=${endpoint}"`],
+    [28, 'Environment="A=1" "B=--container-runtime-endpoint=x"', `Environment="A=1" "B=--container-runtime-endpoint=${endpoint}"`],
+    [28, `A="--node-labels='a b' --container-runtime=remote --v=2"`, `A="--node-labels='a b' --v=2"`],
+    [28, 'ExecStart=kubelet --container-runtime-endpoint="unix:///old" --v=2', `ExecStart=kubelet --container-runtime-endpoint=${endpoint} --v=2`],
+    [28, '  --network-plugin=cni \\', ' \\'],
+    [23, 'ExecStart=kubelet --docker-only $MORE', 'ExecStart=kubelet $MORE'],
     [28, 'A="--docker-registry-mirror-of-mine=1"', 'A="--docker-registry-mirror-of-mine=1"'],
   ];
   for (const [minor, before, after] of rows) {
@@ -74,7 +79,28 @@ test('the endpoint is changed wherever the kubelet is told one, else added where
   assert.deepEqual(await changes(nodeWith(t, config), 24), [`/etc/default/kubelet: KUBELET_EXTRA_ARGS="--container-runtime=remote --container-runtime-endpoint=${endpoint}"`]);
   assert.deepEqual(await changes(nodeWith(t, { ...config, ...flags, ...told }), 28), [`/etc/systemd/system/kubelet.service.d/20-docker.conf: Environment="KUBELET_EXTRA_ARGS=--container-runtime-endpoint=${endpoint}"`]);
   assert.deepEqual(await changes(nodeWith(t, { '/srv/k.yaml': 'containerRuntimeEndpoint: unix:///old\n' }), 30, ['--config=/srv/k.yaml']), [`/srv/k.yaml: containerRuntimeEndpoint: ${endpoint}`]);
+  const unit = { '/etc/systemd/system/kubelet.service': '[Service]\nExecStart=/usr/bin/kubelet --container-runtime-endpoint=unix:///old --v=2\n' };
+  assert.deepEqual(await changes(nodeWith(t, { ...config, ...unit }), 28, ['--container-runtime-endpoint=unix:///old']), [`/etc/systemd/system/kubelet.service: ExecStart=/usr/bin/kubelet --container-runtime-endpoint=${endpoint} --v=2`]);
+  await assert.rejects(changes(nodeWith(t, config), 28, ['--container-runtime-endpoint=unix:///old']), { kind: 'failed-precondition', message: /it was started with --container-runtime-endpoint=unix:\/\/\/old, and none of the usual files says so: name the one that does with --kubelet-flags/ });
   await assert.rejects(changes(nodeWith(t, {}), 28), { kind: 'failed-precondition', message: /name the file with its flags with --kubelet-flags/ });
+});
+
+test('a drop-in is changed once, whichever of its names it is found by', async (t) => {
+  const node = nodeWith(t, { '/usr/lib/systemd/system/kubelet.service.d/10.conf': 'Environment="A=--container-runtime-endpoint=unix:///old"\n' });
+  symlinkSync('/usr/lib', path.join(node.root, 'lib'));
+
+  assert.deepEqual((await findKubelet(node, { words: [], minor: 28 })).flagFiles.length, 1);
+});
+
+test("a symlink of the node leads to the node's files, wherever its root is", async (t) => {
+  const node = nodeWith(t, { '/run/kubelet.env': 'inside' });
+  mkdirSync(path.join(node.root, 'var'));
+  symlinkSync('/run', path.join(node.root, 'var/run'));
+  symlinkSync('/../../../../etc/hostname', path.join(node.root, 'outside'));
+
+  assert.equal(await node.read('/var/run/kubelet.env'), 'inside');
+  assert.equal(node.at('/var/run/new/docker.sock'), path.join(realpathSync(node.root), 'run/new/docker.sock'));
+  assert.equal(await node.read('/outside'), undefined);
 });
 
 test('a named file that is not there is told, and what the running kubelet says counts most', async (t) => {

@@ -13,6 +13,8 @@ export interface Kubelet {
   readonly flagFiles: readonly string[];
   /** What it talks to now; undefined: its own Docker client, or its default. */
   readonly endpoint: string | undefined;
+  /** The endpoint that it was started with, which counts more than what its configuration says. */
+  readonly startedWith: string | undefined;
   readonly cgroupDriver: string;
   readonly minor: number | undefined;
 }
@@ -34,7 +36,7 @@ export interface KubeletFacts {
 const usualConfig = '/var/lib/kubelet/config.yaml';
 const kubeadmFlags = '/var/lib/kubelet/kubeadm-flags.env';
 const usualFlagFiles = [kubeadmFlags, '/etc/default/kubelet', '/etc/sysconfig/kubelet'];
-const dropIns = ['/usr/lib/systemd/system/kubelet.service.d', '/lib/systemd/system/kubelet.service.d', '/etc/systemd/system/kubelet.service.d'];
+const unitFolders = ['/usr/lib/systemd/system', '/lib/systemd/system', '/usr/local/lib/systemd/system', '/etc/systemd/system'];
 const firstWithEndpointInConfig = 27;
 
 /** Reads what tells the kubelet its runtime. `named` are files that the administrator knows of. */
@@ -51,13 +53,14 @@ export async function findKubelet(node: NodeFiles, { words, minor }: KubeletFact
     configFile: config === undefined ? undefined : configFile,
     flagFiles, minor,
     endpoint: running.get('container-runtime-endpoint') ?? written ?? told?.endpoint,
+    startedWith: running.get('container-runtime-endpoint'),
     cgroupDriver: running.get('cgroup-driver') ?? told?.cgroupDriver ?? 'cgroupfs',
   };
 }
 
 /**
  * What is to be changed so that the kubelet talks to `endpoint`: wherever it is told one now, else where kubeadm keeps its flags, else in its
- * configuration. Nothing is there to be changed: failed-precondition.
+ * configuration. Nothing is there to be changed, or it was started with an endpoint that no file is known to give it: failed-precondition.
  */
 export async function planKubeletChanges(node: NodeFiles, kubelet: Kubelet, endpoint: string): Promise<FileChange[]> {
   const target: KubeletTarget = { endpoint, minor: kubelet.minor };
@@ -69,6 +72,7 @@ export async function planKubeletChanges(node: NodeFiles, kubelet: Kubelet, endp
     isTold ||= endpointIn(after) !== undefined;
     changes.push({ file, before, after });
   }
+  if (kubelet.startedWith !== undefined && !isTold) throw failure('failed-precondition', { act: 'change the kubelet', why: `it was started with --container-runtime-endpoint=${kubelet.startedWith}, and none of the usual files says so: name the one that does with --kubelet-flags` });
   const config = kubelet.configFile === undefined ? undefined : await node.read(kubelet.configFile);
   if (kubelet.configFile !== undefined && config !== undefined) {
     const knowsIt = readKubeletConfig(config, kubelet.configFile).endpoint !== undefined;
@@ -93,10 +97,19 @@ function lastOfEach(changes: readonly FileChange[]): FileChange[] {
 }
 
 async function filesWithFlags(node: NodeFiles, named: string | undefined): Promise<string[]> {
-  const inDropIns = (await Promise.all(dropIns.map(async (folder) => (await node.list(folder)).filter((name) => name.endsWith('.conf')).map((name) => `${folder}/${name}`)))).flat();
-  const candidates = [...usualFlagFiles, ...inDropIns, ...(named === undefined ? [] : [named])];
+  const candidates = [...usualFlagFiles, ...(await filesOfUnit(node)), ...(named === undefined ? [] : [named])];
   const texts = await Promise.all(candidates.map(async (file) => [file, await node.read(file)] as const));
   if (named !== undefined && texts.at(-1)![1] === undefined) throw failure('not-found', { act: "find the kubelet's flags", object: named, why: 'there is no such file' });
   // A drop-in that says nothing of the runtime is not ours to touch.
-  return [...new Set(texts.filter(([file, text]) => text !== undefined && (usualFlagFiles.includes(file) || file === named || /--container-runtime/.test(text))).map(([file]) => file))];
+  const found = texts.filter(([file, text]) => text !== undefined && (usualFlagFiles.includes(file) || file === named || /--container-runtime/.test(text))).map(([file]) => file);
+  return [...new Map(found.map((file) => [node.at(file), file])).values()]; // /lib is /usr/lib on most nodes
+}
+
+/** The unit and its drop-ins, in whichever of systemd's folders they are. */
+async function filesOfUnit(node: NodeFiles): Promise<string[]> {
+  const found = await Promise.all(unitFolders.map(async (folder) => {
+    const dropIns = (await node.list(`${folder}/kubelet.service.d`)).filter((name) => name.endsWith('.conf'));
+    return [`${folder}/kubelet.service`, ...dropIns.map((name) => `${folder}/kubelet.service.d/${name}`)];
+  }));
+  return found.flat();
 }

@@ -1,3 +1,4 @@
+import { during } from '../../base/errors.ts';
 import type { Step } from '../migration.ts';
 
 /** The pods of the old runtime end, as the kubelet will start them anew in Gantry. Containers that are no pod's go on. */
@@ -14,7 +15,7 @@ export const stopPods: Step = {
   async run({ outside, survey }) {
     const old = outside.oldRuntime(survey.record.endpoint);
     for (const { id, name } of await old.pods()) {
-      await old.stopPod(id);
+      await old.stopPod(id).catch((error: unknown) => { throw during(error, { act: 'stop pod', object: name }); });
       await outside.say(`  stopped ${name}`);
     }
   },

@@ -26,6 +26,7 @@ function unkillable({ frozen, running = true }: { frozen?: string; running?: boo
     log: silentLogger, bootId: 'this', exitDir: '/nonexistent', killedByUs: new Set<string>(),
     records: { get: () => record },
     handlers: { of: () => ({ kill: async (_id: string, signal: string) => void done.push(`signal ${signal}`) }) },
+    checkpoints: { end: async () => {} },
     exitWatch: { check: () => {} },
     exits: { wait: async (_id: string, ms: number) => void done.push(`wait ${ms}`) },
     cgroups: { frozenAbove: () => frozen, kill: async () => void done.push('empty cgroup') },

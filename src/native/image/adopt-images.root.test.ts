@@ -1,7 +1,7 @@
 /** Images of a real dockerd and a real containerd become ours where they lie, while those run and when they do not. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -51,7 +51,7 @@ let containerd: OtherRuntime;
 
 const archived = { odd: ['registry.example/odd:1', 'odd:latest'], small: ['small:2'], foreign: ['foreign:1'] };
 /** More than one page of containerd's database has. */
-const manyNames = Array.from({ length: 400 }, (_, n) => `registry.example/${'deep/'.repeat(n % 7)}small:${n}`);
+const manyNames = Array.from({ length: 120 }, (_, n) => `registry.example/${'deep/'.repeat(n % 7)}small:${n}`);
 const oddNames = ['docker.io/library/odd:latest', 'registry.example/odd:1'];
 
 before(async () => {
@@ -193,6 +193,23 @@ test('a layer that containerd keeps only unpacked is refused, for nobody can tel
   assert.match(adopted.find(({ outcome }) => outcome === refused)!.why, /has only unpacked this layer \(discard_unpacked_layers\).*: pull the image again/);
 });
 
+test('a file that somebody changed where containerd has it unpacked comes from the packed layer instead', { skip }, async (t) => {
+  const [here, loaded] = [await makeEngine(t), await makeEngine(t)];
+  await loaded.load(readFileSync(join(folder, 'named.tar')));
+  const copy = join(folder, 'changed');
+  execFileSync('cp', ['-a', containerd.root, copy]);
+  const changes = [{ name: 'etc/motd', at: 0 }, { name: 'more', at: large.length - 1 }];
+  for (const { name, at } of changes) {
+    const found = execFileSync('find', [copy, '-type', 'f', '-path', `*/fs/${name}`], { encoding: 'utf8' }).trim();
+    for (const file of found.split('\n')) changeUnnoticed(file, at);
+  }
+
+  const adopted = await here.adopt({ from: 'containerd', root: copy });
+
+  assert.deepEqual(outcomesOf(adopted), { [odd.id]: done, [small.id]: done });
+  assert.deepEqual([here.shape(odd), here.shape(small)], [loaded.shape(odd), loaded.shape(small)]);
+});
+
 test('a signature policy that trusts no other runtime of the node keeps its images out', { skip }, async (t) => {
   const path = join(folder, 'policy.json');
   writeFileSync(path, JSON.stringify({ default: [{ type: 'insecureAcceptAnything' }], transports: { 'docker-daemon': { '': [{ type: 'reject' }] } } }));
@@ -203,6 +220,15 @@ test('a signature policy that trusts no other runtime of the node keeps its imag
   assert.deepEqual(outcomesOf(adopted), { [odd.id]: refused, [small.id]: refused, [foreign.id]: skipped });
   assert.match(adopted.find(({ id }) => id === odd.id)!.why, /the default of the docker-daemon transport/);
 });
+
+/** Of the same size and time as before. */
+function changeUnnoticed(file: string, at: number): void {
+  const { atime, mtime } = statSync(file);
+  const descriptor = openSync(file, 'r+');
+  writeSync(descriptor, '!', at);
+  closeSync(descriptor);
+  utimesSync(file, atime, mtime);
+}
 
 interface Bench {
   readonly root: string;

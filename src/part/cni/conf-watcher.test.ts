@@ -103,11 +103,13 @@ test('a storm of events is a handful of changes, and touching nothing is none', 
   await sleep(200);
   assert.equal(node.changes(), 0);
 
+  const began = performance.now();
   for (let n = 0; n < 300; n += 1) await node.conf('10.conflist', String(n));
   await node.changed(1);
   await sleep(300);
 
-  assert.ok(node.changes() < 30, `${node.changes()} reloads for 300 writes`);
+  const most = 1 + (performance.now() - began) / 50; // a look comes 50 ms after its hint, however long a slow machine writes
+  assert.ok(node.changes() <= most, `${node.changes()} reloads for 300 writes`);
 });
 
 test('nothing is told after closing', async (t) => {

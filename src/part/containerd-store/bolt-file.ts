@@ -63,13 +63,18 @@ class Bucket implements BoltBucket {
 
   constructor(database: Database, root: bigint, inline?: Buffer) {
     this.#database = database;
-    if (inline === undefined) this.#readTree(root, 0);
-    else this.#readLeaf(inline);
+    try {
+      if (inline === undefined) this.#readTree(root, 0);
+      else this.#readLeaf(inline);
+    } catch (error) {
+      throw error instanceof RangeError ? damaged(database.file, `a page is shorter than it says: ${error.message}`) : error;
+    }
   }
 
   bucket(name: string): BoltBucket | undefined {
     const entry = this.#entries.get(name);
     if (entry?.isBucket !== true) return undefined;
+    if (entry.value.length < bucketHeader) throw damaged(this.#database.file, `the bucket ${name} has no beginning`);
     const root = entry.value.readBigUInt64LE(0);
     return new Bucket(this.#database, root, root === 0n ? entry.value.subarray(bucketHeader) : undefined);
   }

@@ -1,7 +1,7 @@
 /**
  * A layer that another runtime has unpacked on this node, so that its files need not be written again: a file that is what the tar says becomes ours as
  * well, by a hard link, and of one that differs in owner, mode or time the blocks are shared where the filesystem can do that. The content is
- * checked like any other: who hands in the tar reads it from these same files. Their owner must leave them as they are, which layers are for.
+ * compared with the tar's as that comes by (taken-file.ts). Their owner must leave them as they are, which layers are for.
  *
  * Used by the thread that is chrooted into the new layer: the descriptor of the twin is all that it sees of the world outside.
  */

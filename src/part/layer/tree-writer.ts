@@ -16,13 +16,14 @@ import type { LayerTwin } from './layer-twin.ts';
 import { parseWhiteout } from './overlay-whiteouts.ts';
 import { SparseFiles } from './sparse-file.ts';
 import type { SparseFile } from './sparse-file.ts';
+import { TakenFile } from './taken-file.ts';
 import { badArchive, quoteName } from './tar-header.ts';
 import type { TarEntry, TarTime } from './tar-header.ts';
 import type { TarSink } from './tar-reader.ts';
 import { checkEntries } from './unpack-limits.ts';
 import type { UnpackLimits } from './unpack-limits.ts';
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, S_IFCHR, S_IFBLK, S_IFIFO } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, S_IFCHR, S_IFBLK, S_IFIFO } = constants;
 
 /**
  * The disk begins with a file of this size when it is complete: while layers are unpacked it has nothing else to do, and the sync at the end finds
@@ -55,8 +56,8 @@ export class TreeWriter implements TarSink {
   #currentName = '';
   #descriptor = -1;
   #sparse: SparseFile | undefined;
-  /** The content is there already; what the tar has of it is skipped. */
-  #isFilled = false;
+  /** The content is there already; what the tar has of it is only compared. */
+  #taken: TakenFile | undefined;
   readonly #twin: LayerTwin | undefined;
   readonly #sparseFiles: SparseFiles;
   /** Directories known to exist, so that their files need not ask again. */
@@ -92,8 +93,10 @@ export class TreeWriter implements TarSink {
   }
 
   data(bytes: Buffer): void {
-    if (this.#descriptor < 0 || this.#isFilled) return; // the content of a whiteout, or of a twin's file
     this.#attempt(() => {
+      if (this.#taken?.agrees(bytes) === true) return;
+      if (this.#taken !== undefined) this.#leaveTaken(this.#taken);
+      if (this.#descriptor < 0) return; // the content of a whiteout
       if (this.#sparse !== undefined) return this.#sparse.write(bytes);
       for (let written = 0; written < bytes.length;) written += writeSync(this.#descriptor, bytes, written, bytes.length - written);
     });
@@ -101,6 +104,8 @@ export class TreeWriter implements TarSink {
 
   end(): void {
     const entry = this.#current;
+    this.#taken?.close();
+    this.#taken = undefined;
     if (this.#descriptor >= 0 && entry !== undefined) this.#attempt(() => this.#finishFile(this.#currentName, entry));
     this.#current = undefined;
   }
@@ -128,11 +133,14 @@ export class TreeWriter implements TarSink {
     this.#makeParents(name);
     switch (entry.type) {
       case 'file':
-        if (this.#linkToTwin(name, entry)) break;
+        if (this.#linkToTwin(name, entry)) {
+          this.#taken = this.#openTaken(name);
+          break;
+        }
         this.#descriptor = this.#replacing(name, () => openSync(pathOf(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777));
         if (entry.sparse === undefined) this.#count(Math.ceil(entry.size / this.#blockSize) * this.#blockSize);
         else this.#count((this.#sparse = this.#sparseFiles.open(this.#descriptor, entry.sparse)).allocated);
-        this.#isFilled = this.#twin?.copy(name, entry, this.#descriptor) === true;
+        if (this.#twin?.copy(name, entry, this.#descriptor) === true) this.#taken = this.#openTaken(name);
         break;
       case 'directory':
         this.#makeDirectory(name, entry);
@@ -156,11 +164,31 @@ export class TreeWriter implements TarSink {
     return true;
   }
 
+  #openTaken(name: string): TakenFile {
+    return new TakenFile(openSync(pathOf(name), O_RDONLY | O_NOFOLLOW));
+  }
+
+  /** The twin has something else there than the tar: a link is left to the twin, and the file gets what the tar has. */
+  #leaveTaken(taken: TakenFile): void {
+    const { name, entry } = { name: this.#currentName, entry: this.#current! };
+    this.#taken = undefined;
+    try {
+      const isLink = this.#descriptor < 0;
+      if (isLink) {
+        unlinkSync(pathOf(name));
+        this.#linkedBytes -= Math.ceil(entry.size / this.#blockSize) * this.#blockSize;
+        this.#descriptor = openSync(pathOf(name), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, entry.mode & 0o777);
+      }
+      taken.copyAgreed(this.#descriptor);
+    } finally {
+      taken.close();
+    }
+  }
+
   #finishFile(name: string, entry: TarEntry): void {
     const fd = this.#descriptor;
     this.#descriptor = -1;
     this.#sparse = undefined;
-    this.#isFilled = false;
     try {
       // The order matters: writing and chown clear setuid bits and file capabilities.
       if (entry.uid !== 0 || entry.gid !== 0) fchownSync(fd, entry.uid, entry.gid);

@@ -12,8 +12,6 @@ import { runtimeFacts } from '../runtime-facts.ts';
 
 const streamNumbers = { stdout: 1, stderr: 2 } as const;
 const statusEveryMs = 1000;
-/** What setTimeout can wait. */
-const longestTimeoutMs = 2 ** 31 - 1;
 
 interface Wanted {
   readonly streams: ReadonlySet<string>;
@@ -56,12 +54,12 @@ function lines({ query, engine, signal }: DockerCall, id: string, path: string, 
   const tail = query.get('tail') ?? '';
   const since = momentIn(query, 'since');
   const ended = atMostEvery(statusEveryMs, () => hasEnded(engine.containers, id));
-  const untilMs = until === undefined ? undefined : Math.min(Math.max(0, Number(until / 1_000_000n) - Date.now()), longestTimeoutMs);
+  const isPast = (): boolean => until !== undefined && BigInt(Date.now()) * 1_000_000n >= until;
   return readLog(path, {
-    signal: untilMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(untilMs)]),
+    signal,
     ...(/^\d{1,9}$/.test(tail) ? { tail: Number(tail) } : {}),
     ...(since === undefined ? {} : { sinceMs: Number(since / 1_000_000n) }),
-    ...(isOn(query, 'follow') ? { follow: { isOver: ended } } : {}),
+    ...(isOn(query, 'follow') ? { follow: { isOver: async () => isPast() || await ended() } } : {}),
   });
 }
 

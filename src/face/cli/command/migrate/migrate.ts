@@ -115,7 +115,8 @@ async function migrationOf(args: Arguments, io: CliIo): Promise<Migration> {
   const outside = {
     units: services.systemdUnits(), programs: services.programsNamed, kubeletMinor: services.kubeletMinor,
     gantry: newRuntime(socketPath(args.text('socket'), io.env), io.signal),
-    oldRuntime: (endpoint: string | undefined) => (endpoint === undefined ? docker : oldCriRuntime(endpoint, io.signal, docker.strangers)),
+    oldRuntime: (endpoint: string | undefined) => (endpoint === undefined ? docker : oldCriRuntime(node.at(socketPath(endpoint, {})), io.signal, docker.strangers)),
+    signal: io.signal,
     say: async (line: string) => await say(io, line),
   };
   const options = {
@@ -127,12 +128,12 @@ async function migrationOf(args: Arguments, io: CliIo): Promise<Migration> {
 }
 
 async function describe(migration: Migration, io: CliIo): Promise<number> {
-  const [{ planMigration }, { findSocketUsers }] = await Promise.all([import('../../../../migrate/run-migration.ts'), import('../../../../migrate/socket-users.ts')]);
+  const [{ planMigration }, { findSocketUsers, podNames }] = await Promise.all([import('../../../../migrate/run-migration.ts'), import('../../../../migrate/socket-users.ts')]);
   const { record, sources, kubelet, images } = migration.survey;
   await say(io, `from ${record.source}${record.endpoint === undefined ? '' : ` at ${record.endpoint}`}, kubelet ${kubelet.minor === undefined ? 'of unknown version' : `1.${kubelet.minor}`} with the cgroup driver ${kubelet.cgroupDriver}, images in ${images.root}`);
   for (const source of sources) for (const line of settingLines(source, wantsColour(io))) await say(io, line);
   for (const { step, lines } of await planMigration(migration)) for (const line of ['', step, ...lines.map((one) => `  ${one}`)]) await say(io, line);
-  const users = await findSocketUsers();
+  const users = await findSocketUsers(await podNames(migration));
   if (users.length > 0) {
     const rows = users.map(({ pid, program, where, how, purpose }) => [String(pid), program, where, how, purpose ?? 'not known here: ask who runs it']);
     for (const line of ['', "who uses Docker's socket", ...tableLines(['PID', 'PROGRAM', 'WHERE', 'HOW', 'WHAT FOR'], rows, wantsColour(io))]) await say(io, line);
