@@ -28,7 +28,7 @@ test('without a configuration containers get what Kubernetes documents', async (
   assert.equal(built.container.seccomp, defaultSeccompProfile);
   assert.equal(built.container.capabilities.length, 14);
   assert.equal(built.container.localtime, undefined);
-  assert.deepEqual(built.handlers.get('crun'), { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 });
+  assert.deepEqual(built.handlers.get('crun'), { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0, seccomp: undefined });
 });
 
 test('a file in place of the built-in filter is read and checked', async () => {
@@ -54,4 +54,16 @@ test('a time zone is a file of the node', async (t) => {
   const known = await container({ timezone: 'Europe/Berlin' }).catch(() => undefined);
   if (known === undefined) return t.skip('no /usr/share/zoneinfo on this machine');
   assert.match(known.container.localtime ?? '', /^\/usr\/share\/zoneinfo\//);
+});
+
+test('a handler has a filter of its own, read and checked like the node\'s, and ground of its own for its pods', async () => {
+  const handler = (change: Partial<Config['runtime']['handlers'][string]>) => buildDefaults({ ...standard, runtime: { ...standard.runtime, handlers: { odd: { ...standard.runtime.handlers['crun']!, ...change } } } });
+  const good = file('handler.json', '{"defaultAction":"SCMP_ACT_LOG"}');
+
+  const built = await handler({ seccompProfile: good, cniConfDir: '/etc/cni/odd.d', snapshotter: 'copy' });
+
+  assert.equal(built.handlers.get('odd')?.seccomp?.defaultAction, 'SCMP_ACT_LOG');
+  assert.deepEqual(built.grounds.get('odd'), { cniConfDir: '/etc/cni/odd.d', snapshotter: 'copy' });
+  assert.deepEqual((await handler({})).grounds.get('odd'), { cniConfDir: undefined, snapshotter: undefined });
+  await assert.rejects(handler({ seccompProfile: join(folder, 'none') }), { kind: 'failed-precondition', message: new RegExp(`^read runtime.handlers.odd.seccomp_profile ${folder}/none: ENOENT`) });
 });

@@ -2,7 +2,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import type { Config } from '../base/config/schema.ts';
 import { failure, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { NodeDefaults } from '../native/container/node-defaults.ts';
+import type { NodeDefaults, PodGround } from '../native/container/node-defaults.ts';
 import { parseBaseSpec } from '../part/spec/base-spec.ts';
 import type { HandlerDefaults } from '../part/spec/container-defaults.ts';
 import { defaultSeccompProfile } from '../part/spec/default-seccomp-profile.ts';
@@ -20,7 +20,7 @@ const largestFile = 8 << 20;
  */
 export async function buildDefaults({ container, runtime, workloads }: Pick<Config, 'container' | 'runtime' | 'workloads'>): Promise<NodeDefaults> {
   const [seccomp, localtime, handlers] = await Promise.all([
-    seccompProfile(container.seccompProfile),
+    seccompProfile('container', container.seccompProfile),
     localtimeOf(container.timezone),
     Promise.all(Object.entries(runtime.handlers).map(async ([name, settings]) => [name, await handlerDefaults(name, settings)] as const)),
   ]);
@@ -34,13 +34,14 @@ export async function buildDefaults({ container, runtime, workloads }: Pick<Conf
       devicesToUser: container.deviceOwnershipFromSecurityContext,
       localtime,
       restrictOomScore: container.restrictOomScoreAdj,
-      seccomp,
+      seccomp: seccomp ?? defaultSeccompProfile,
       workloads: Object.entries(workloads).toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, settings]) => workload(settings)),
     },
     sysctls: container.defaultSysctls,
     unprivilegedPorts: container.enableUnprivilegedPorts,
     unprivilegedIcmp: container.enableUnprivilegedIcmp,
     handlers: new Map(handlers),
+    grounds: new Map(Object.entries(runtime.handlers).map(([name, settings]) => [name, podGround(settings)])),
   };
 }
 
@@ -75,7 +76,12 @@ function workload({ activationAnnotation, annotationPrefix, allowedAnnotations, 
 async function handlerDefaults(name: string, settings: Config['runtime']['handlers'][string]): Promise<HandlerDefaults> {
   const { allowedAnnotations, defaultAnnotations, baseSpec, minMemory } = settings;
   const text = baseSpec === '' ? undefined : await readSetting(`runtime.handlers.${name}.base_spec`, baseSpec);
-  return { allowedAnnotations, annotations: defaultAnnotations, baseSpec: text === undefined ? undefined : parseBaseSpec(text, baseSpec), privilegedDevices: privilegedDevices(settings), minMemory };
+  const seccomp = await seccompProfile(`runtime.handlers.${name}`, settings.seccompProfile);
+  return { allowedAnnotations, annotations: defaultAnnotations, baseSpec: text === undefined ? undefined : parseBaseSpec(text, baseSpec), privilegedDevices: privilegedDevices(settings), minMemory, seccomp };
+}
+
+function podGround({ cniConfDir, snapshotter }: HandlerSettings[string]): PodGround {
+  return { cniConfDir: cniConfDir === '' ? undefined : cniConfDir, snapshotter: snapshotter === 'node' ? undefined : snapshotter };
 }
 
 function privilegedDevices(settings: Config['runtime']['handlers'][string]): HandlerDefaults['privilegedDevices'] {
@@ -83,8 +89,8 @@ function privilegedDevices(settings: Config['runtime']['handlers'][string]): Han
   return settings.privilegedWithoutHostDevicesAllDevicesAllowed ? 'allowed' : 'none';
 }
 
-async function seccompProfile(path: string): Promise<SeccompProfile> {
-  return path === '' ? defaultSeccompProfile : parseSeccompProfile(await readSetting('container.seccomp_profile', path), path);
+async function seccompProfile(table: string, path: string): Promise<SeccompProfile | undefined> {
+  return path === '' ? undefined : parseSeccompProfile(await readSetting(`${table}.seccomp_profile`, path), path);
 }
 
 async function localtimeOf(timezone: string): Promise<string | undefined> {

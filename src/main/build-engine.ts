@@ -6,8 +6,10 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '../base/config/schema.ts';
-import { withoutSecrets } from '../base/config/values.ts';
+import { defaults as settingsByDefault } from '../base/config/load.ts';
+import { assemble, withoutSecrets } from '../base/config/values.ts';
 import { KeyedLock } from '../base/keyed-lock.ts';
 import type { Logger } from '../base/log.ts';
 import { ObjectIds } from '../base/object-id.ts';
@@ -27,6 +29,7 @@ import type { ContainerRecord } from '../native/container/container-record.ts';
 import { Checkpoints } from '../native/container/checkpoints.ts';
 import { Creations } from '../native/container/creations.ts';
 import { ExitSignals } from '../native/container/exit-signals.ts';
+import { podGround } from '../native/container/node-defaults.ts';
 import { PodContainers } from '../native/container/pod-containers.ts';
 import { containerArrears, recoverContainers } from '../native/container/recover-containers.ts';
 import { UsageMeter } from '../host/usage-meter.ts';
@@ -64,7 +67,7 @@ import { AppArmor, hasAppArmor } from '../part/lsm/apparmor.ts';
 import { McsLevels } from '../part/lsm/mcs-levels.ts';
 import { hasSelinux, labelFolder, selinuxContexts } from '../part/lsm/selinux-contexts.ts';
 import type { SelinuxContexts } from '../part/lsm/selinux-contexts.ts';
-import { chooseSnapshotter } from '../part/snapshot/choose-snapshotter.ts';
+import { chooseSnapshotter, snapshotterBy } from '../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings, gatherHostFacts } from '../part/spec/host-facts.ts';
 import { describeCutLimits } from '../part/spec/ulimits.ts';
 import { Debts } from '../part/store/debts.ts';
@@ -73,11 +76,14 @@ import type { Ledger } from '../part/store/ledger.ts';
 import { openStore } from '../part/store/store.ts';
 import { buildDefaults, retiredDefaults, withRetired } from './build-defaults.ts';
 import { buildHandlers } from './build-handlers.ts';
+import type { BuiltHandlers } from './build-handlers.ts';
 import { idKey } from './id-key.ts';
 import { registryFiles, trustFiles } from './registry-files.ts';
 import { rememberHandlers, retiredHandlers } from './remembered-handlers.ts';
 import type { HandlerRecord } from './remembered-handlers.ts';
 import type { RunningEngine } from './serve.ts';
+
+const builtIn = assemble(settingsByDefault().entries).runtime.handlers;
 
 /** How long a start waits for what its predecessor left to be undone: no plugin or runtime that hangs keeps the node from being ready. */
 const startPatienceMs = 10_000;
@@ -122,13 +128,17 @@ async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEn
   const containerRecords = store.table<ContainerRecord>('container');
   const handlerRecords = store.table<HandlerRecord>('handler');
   const retired = retiredHandlers(handlerRecords, { configured: config.runtime.handlers, inUse: handlersInUse(podRecords.all(), store.ledger) });
-  const handlers = await buildHandlers({ settings: config.runtime, retired, stateDir: config.state, cgroups, log });
+  let asking = new AbortController();
+  const { handlers, late } = await buildHandlers({ settings: config.runtime, retired, stateDir: config.state, cgroups, log, signal: asking.signal });
+  const settleLater = (those: BuiltHandlers['late']): void => those.forEach((one) => void one.then((told) => told && handlers.settle(told.guess, told.known)));
+  settleLater(late);
   let defaults = withRetired(await buildDefaults(config), await retiredDefaults(retired, log));
   rememberHandlers(handlerRecords, config.runtime.handlers);
   for (const name of Object.keys(retired)) log.warn('this runtime handler is not configured any more: its pods go on, and no new ones are made with it', { handler: name });
   const logCutLimits = (): void => describeCutLimits(defaults.container.ulimits, hostFacts.hardLimits).forEach((sentence) => log.info(sentence));
   logCutLimits();
-  const cni = await createCni({ confDir: config.cni.confDir, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
+  const cniConfDirs = (): string[] => [...new Set([config.cni.confDir, ...[...defaults.grounds.values()].flatMap(({ cniConfDir }) => cniConfDir ?? [])])];
+  const cni = await createCni({ confDir: config.cni.confDir, otherConfDirs: cniConfDirs, binDirs: config.cni.binDirs, cacheDir: join(config.root, 'cni'), deadlineMs: config.cni.timeout, log });
   const exitWatch = new ExitWatch({ dir: exitDir, log });
   const probedProjects = probeProjectQuotas(join(config.root, 'containers'));
   const projects = probedProjects instanceof ProjectQuotas ? probedProjects : undefined;
@@ -138,7 +148,7 @@ async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEn
   const forgetAbandoned = onAbandoned((what) => log.warn('this was left behind at its deadline and is waited for no more: its file system or program does not answer', { ...what }));
   const ready = (record: PodRecord): boolean => isReady(record, bootId);
   const probes = new ProbeCache();
-  const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state, idmapsLayers: snapshotters.inUse.driver === 'overlay' });
+  const userNamespaces = new UserNamespaceSupport({ probes, kernel: hostFacts.kernel, layers: join(config.root, 'layers'), state: config.state, idmapsLayers: (handler) => snapshotterBy(podGround(defaults, handler).snapshotter, snapshotters).driver === 'overlay' });
   const runtimeStates = join(config.state, 'oci');
   const oci = { conmonPath: config.runtime.conmon, exitDir, handlers, cgroups, hostFacts, defaults: () => defaults, bootId, roots };
 
@@ -200,7 +210,7 @@ async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEn
   const leaks = new LeakSearch({
     places: leakPlaces({
       roots, exitDir, runtimeStates, handlers, cgroups, cni, ids,
-      cniDirs: { conf: config.cni.confDir, cache: join(config.root, 'cni') },
+      cniDirs: { conf: cniConfDirs, cache: join(config.root, 'cni') },
       owners: () => new Set([...podRecords.all().map(({ id }) => id), ...containerRecords.all().flatMap(({ id, podId }) => [id, podId]), ...store.ledger.owners()]),
       layerNames: () => images.layerNames(),
     }),
@@ -216,10 +226,11 @@ async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEn
       pods: createPodEngine(podDeps),
       containers: createContainerEngine(containerDeps),
       images,
-      node: createNodeEngine({ leaks, criu, handlers, probes, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
+      node: createNodeEngine({ leaks, criu, handlers, probes, isBuiltIn: (handler) => isDeepStrictEqual(current.runtime.handlers[handler], builtIn[handler]), cniConfDir: (handler) => podGround(defaults, handler).cniConfDir, snapshotters, projects: probedProjects, userNamespaces, cni, cdi, hooks, hostFacts, cgroupDriver: cgroups.driver, conmonPath: config.runtime.conmon, config: () => withoutSecrets(current) }),
       streams,
     },
     async close() {
+      asking.abort();
       reconciler.close();
       await streams.close();
       exitWatch.close();
@@ -233,7 +244,12 @@ async function buildNativeEngine(config: Config, log: Logger): Promise<RunningEn
     },
     async reload(next) {
       const nextDefaults = await buildDefaults(next);
-      handlers.replace(await buildHandlers({ settings: next.runtime, retired: {}, stateDir: config.state, cgroups, log }));
+      const nextAsking = new AbortController();
+      const built = await buildHandlers({ settings: next.runtime, retired: {}, stateDir: config.state, cgroups, log, signal: nextAsking.signal });
+      asking.abort();
+      asking = nextAsking;
+      handlers.replace(built.handlers);
+      settleLater(built.late);
       rememberHandlers(handlerRecords, next.runtime.handlers);
       [current, defaults] = [next, withRetired(nextDefaults, defaults.handlers)];
       logCutLimits();

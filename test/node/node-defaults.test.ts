@@ -44,6 +44,7 @@ const baseSpec = file('base.json', JSON.stringify({
 const handlers = `
 [runtime.handlers.${runtime}]
 path = "${program}"
+${runtime === 'runsc' ? 'flags = ["--network=host", "--net-raw", "--oci-seccomp"]' : ''}
 [runtime.handlers.copied]
 path = "${copied}"
 allowed_annotations = ["shown.example/*"]

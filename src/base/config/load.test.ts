@@ -182,7 +182,7 @@ test('a handler has the defaults of what it does not say, whatever an earlier fi
   const { loaded } = await reading(t, { file: `${handler}allowed_annotations = ["a.*"]\ncreate_timeout = "5m"`, dropIns: { 'x.toml': `${handler}create_timeout = "1m"` } });
 
   assert.deepEqual(loaded?.config.runtime.handlers['crun'], {
-    path: '/usr/bin/crun', flags: [], allowedAnnotations: [], defaultAnnotations: {}, baseSpec: '', privilegedWithoutHostDevices: false, privilegedWithoutHostDevicesAllDevicesAllowed: false, createTimeout: 60_000, minMemory: 0,
+    path: '/usr/bin/crun', flags: [], allowedAnnotations: [], defaultAnnotations: {}, baseSpec: '', privilegedWithoutHostDevices: false, privilegedWithoutHostDevicesAllDevicesAllowed: false, createTimeout: 60_000, minMemory: 0, cniConfDir: '', snapshotter: 'node', seccompProfile: '',
   });
 });
 

@@ -8,6 +8,9 @@ import type { CriClient } from './client.ts';
 
 const podDeadlineMs = 180_000;
 
+/** What makes a node not ready. Another condition is of some pods only. */
+const readByKubelet: readonly string[] = ['RuntimeReady', 'NetworkReady'];
+
 /** Connects for each question: the daemon is restarted in between. */
 export function newRuntime(socket: string, signal: AbortSignal): NewRuntime {
   const ask = async <T>(question: (cri: CriClient) => Promise<T>): Promise<T> => await asking(socket, signal, question);
@@ -24,7 +27,7 @@ export function newRuntime(socket: string, signal: AbortSignal): NewRuntime {
     },
     async complaints() {
       const { status } = await ask((cri) => cri.call(runtime.status, { verbose: false }, { act: 'ask for the status' }));
-      return (status?.conditions ?? []).filter((condition) => !condition.status).map(({ type, reason, message }) => `${type} is not so: ${message || reason}`);
+      return (status?.conditions ?? []).filter((condition) => !condition.status && readByKubelet.includes(condition.type)).map(({ type, reason, message }) => `${type} is not so: ${message || reason}`);
     },
     async cgroupDriver() {
       const { linux } = await ask((cri) => cri.call(runtime.runtimeConfig, {}, { act: 'ask for the cgroup driver' }));

@@ -118,16 +118,26 @@ function handler(name: string, runtime: Members): Outcome[] {
   const key = `runtime.handlers.${name}`;
   if (binary === '' && !(name === 'runc' || /runc/.test(type))) return [lost(`${name}: the shim ${type} cannot be run: give the path of its OCI runtime as ${key}.path`)];
   const annotations = [...runtime.get('pod_annotations').texts(), ...runtime.get('container_annotations').texts()];
+  const ofImages = runtime.get('snapshotter').textOr('');
+  const driver = driverOf(ofImages);
   const becomes: Config = {
     [`${key}.path`]: binary.startsWith('/') ? binary : `/usr/bin/${binary || 'runc'}`,
     ...(annotations.length === 0 ? {} : { [`${key}.allowed_annotations`]: [...new Set(annotations)] }),
+    ...(runtime.get('cni_conf_dir').textOr('') === '' ? {} : { [`${key}.cni_conf_dir`]: runtime.get('cni_conf_dir').text() }),
+    ...(driver === undefined ? {} : { [`${key}.snapshotter`]: driver }),
     ...(runtime.get('base_runtime_spec').textOr('') === '' ? {} : { [`${key}.base_spec`]: runtime.get('base_runtime_spec').text() }),
     ...(runtime.get('privileged_without_host_devices').flagOr(false) ? { [`${key}.privileged_without_host_devices`]: true } : {}),
     ...(runtime.get('privileged_without_host_devices_all_devices_allowed').flagOr(false) ? { [`${key}.privileged_without_host_devices_all_devices_allowed`]: true } : {}),
     ...(options.get('SystemdCgroup').absent ? {} : { 'cgroup.driver': options.get('SystemdCgroup').flag() ? 'systemd' : 'cgroupfs' }),
   };
-  const unlike = ['snapshotter', 'cni_conf_dir', 'cni_max_conf_num', 'sandboxer', 'io_type'].filter((member) => !runtime.get(member).absent && !['', 'podsandbox', 'overlayfs'].includes(String(runtime.get(member).raw)));
-  return [maps(becomes, `a handler for the RuntimeClass ${name}`), ...unlike.map((member) => lost(`${name}.${member}: look whether docs/defaults-and-handlers.md has a setting for it`))];
+  const unlike = ['cni_max_conf_num', 'sandboxer', 'io_type'].filter((member) => !runtime.get(member).absent && !['', 'podsandbox'].includes(String(runtime.get(member).raw)));
+  const foreign = ofImages === '' || driver !== undefined ? [] : [changes(`${name}.snapshotter: ${key}.snapshotter decides between overlay and copy; images of the snapshotter ${ofImages} come from their packed layers`)];
+  return [maps(becomes, `a handler for the RuntimeClass ${name}`), ...foreign, ...unlike.map((member) => lost(`${name}.${member}: look whether docs/defaults-and-handlers.md has a setting for it`))];
+}
+
+/** What a snapshotter of containerd's is here; undefined where none is named, and for those that have no like. */
+function driverOf(name: string): 'overlay' | 'copy' | undefined {
+  return name === 'overlayfs' ? 'overlay' : name === 'native' ? 'copy' : undefined;
 }
 
 function snapshotter(name: string): Outcome {

@@ -86,11 +86,15 @@ const runc = (plugin: string, nested = 'containerd.') => `
     pod_annotations = ["io.a/*"]
     [plugins."${plugin}".${nested}runtimes.runc.options]
       SystemdCgroup = true
+  [plugins."${plugin}".${nested}runtimes.copied]
+    runtime_type = "io.containerd.runc.v2"
+    snapshotter = "native"
   [plugins."${plugin}".${nested}runtimes.kata]
     runtime_type = "io.containerd.kata.v2"
   [plugins."${plugin}".${nested}runtimes.crun]
     runtime_type = "io.containerd.runc.v2"
     snapshotter = "nydus"
+    cni_conf_dir = "/etc/cni/crun.d"
     [plugins."${plugin}".${nested}runtimes.crun.options]
       BinaryName = "/usr/local/bin/crun"
 `;
@@ -110,10 +114,12 @@ test("each setting of containerd's CRI plugin is told, in every version of its f
       'registry.hosts_dirs': ['/etc/containerd/certs.d'],
       'runtime.default_handler': 'crun',
       'runtime.handlers.runc.path': '/usr/bin/runc', 'runtime.handlers.runc.allowed_annotations': ['io.a/*'], 'cgroup.driver': 'systemd',
-      'runtime.handlers.crun.path': '/usr/local/bin/crun',
+      'runtime.handlers.crun.path': '/usr/local/bin/crun', 'runtime.handlers.crun.cni_conf_dir': '/etc/cni/crun.d',
+      'runtime.handlers.copied.path': '/usr/bin/runc', 'runtime.handlers.copied.snapshotter': 'copy',
     }, plugin);
     const lost = translations.filter(({ verdict }) => verdict === 'lost').map(({ note }) => note);
-    assert.deepEqual(lost.map((note) => note.split(':')[0]).sort(), ['crun.snapshotter', 'kata', 'registry.mirrors'], plugin);
+    assert.deepEqual(lost.map((note) => note.split(':')[0]).sort(), ['kata', 'registry.mirrors'], plugin);
+    assert.ok(translations.some(({ verdict, note }) => verdict === 'changes' && note.startsWith('crun.snapshotter: runtime.handlers.crun.snapshotter decides between overlay and copy')), plugin);
     assert.deepEqual(await faultsOf(configOf(translations)), [], plugin);
   }
 });

@@ -1,4 +1,5 @@
 import { failure } from '../../base/errors.ts';
+import type { SnapshotDriver } from '../../part/snapshot/snapshotter.ts';
 import type { ContainerDefaults, HandlerDefaults } from '../../part/spec/container-defaults.ts';
 
 /** What the configuration in force gives to pods and containers made from now on. */
@@ -10,6 +11,14 @@ export interface NodeDefaults {
   readonly unprivilegedIcmp: boolean;
   /** By name of the runtime handler. */
   readonly handlers: ReadonlyMap<string, HandlerDefaults>;
+  /** What new pods of a handler stand on, by its name. */
+  readonly grounds: ReadonlyMap<string, PodGround>;
+}
+
+/** What a handler's pods have in place of the node's; undefined where they have that. */
+export interface PodGround {
+  readonly cniConfDir: string | undefined;
+  readonly snapshotter: SnapshotDriver | undefined;
 }
 
 /**
@@ -20,4 +29,9 @@ export function handlerDefaults(defaults: NodeDefaults, handler: string): Handle
   const found = defaults.handlers.get(handler);
   if (found !== undefined) return found;
   throw failure('failed-precondition', { act: 'make a container with runtime handler', object: JSON.stringify(handler), why: `it was taken out of the configuration: put [runtime.handlers.${handler}] back, or make the pod anew with another handler` });
+}
+
+/** What a new pod of the handler stands on. */
+export function podGround({ grounds }: NodeDefaults, handler: string): PodGround {
+  return grounds.get(handler) ?? { cniConfDir: undefined, snapshotter: undefined };
 }

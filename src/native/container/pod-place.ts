@@ -4,7 +4,7 @@ import type { SelinuxContexts } from '../../part/lsm/selinux-contexts.ts';
 import type { IdMappings } from '../../part/spec/id-mappings.ts';
 import { selinuxLabels } from '../../part/spec/with-selinux.ts';
 import type { SelinuxState } from '../../part/spec/with-selinux.ts';
-import type { MappedOwners } from '../../part/snapshot/snapshotter.ts';
+import type { MappedOwners, SnapshotDriver } from '../../part/snapshot/snapshotter.ts';
 
 export interface PodPlace {
   readonly id: string;
@@ -17,6 +17,8 @@ export interface PodPlace {
   readonly idMappings: IdMappings | undefined;
   /** Where such a pod sees the directory of the images' layers, their owners mapped; undefined for one that was made while roots were copied. */
   readonly layersRoot: string | undefined;
+  /** What makes the roots of its containers; undefined where that is what the node has. */
+  readonly snapshotter: SnapshotDriver | undefined;
   /** The cgroup that the pod's containers live under, in the CRI's own notation. */
   readonly cgroupParent: string;
   /** Files that the pod's containers share. `shm` is the host's /dev/shm for a pod in the host's IPC namespace. */

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { messageOf } from '../../base/errors.ts';
 import { letRootPass } from '../../host/files.ts';
 import type { ProjectUsage } from '../../host/project-quota.ts';
+import { snapshotterBy } from '../../part/snapshot/choose-snapshotter.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import type { CopiedUsage, SnapshotDriver, Snapshotter, TreeContent } from '../../part/snapshot/snapshotter.ts';
 import type { ContainerDeps } from './container-deps.ts';
@@ -85,9 +86,9 @@ function asMade({ projects }: ContainerDeps, { projectId: id, pod, filled }: { p
   }
 }
 
-/** A pod that was made while roots were copied has no layers with mapped owners, which overlay would need for its containers. */
-export function snapshotterFor({ inUse, copy }: Snapshotters, pod: PodPlace): Snapshotter {
-  return pod.idMappings !== undefined && pod.layersRoot === undefined ? copy : inUse;
+/** What the pod was made with. One that was made while roots were copied has no layers with mapped owners, which overlay would need for its containers. */
+export function snapshotterFor(snapshotters: Pick<Snapshotters, 'inUse' | 'copy'>, pod: Pick<PodPlace, 'idMappings' | 'layersRoot' | 'snapshotter'>): Snapshotter {
+  return pod.idMappings !== undefined && pod.layersRoot === undefined ? snapshotters.copy : snapshotterBy(pod.snapshotter, snapshotters);
 }
 
 /** The layers with what a tree for this container needs besides. */

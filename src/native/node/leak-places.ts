@@ -29,7 +29,8 @@ export interface LeakPlacesDeps {
   readonly handlers: RuntimeHandlers;
   readonly cgroups: Cgroups;
   readonly cni: Cni;
-  readonly cniDirs: { readonly conf: string; readonly cache: string };
+  /** `conf` are those that networks are configured in now. */
+  readonly cniDirs: { readonly conf: () => readonly string[]; readonly cache: string };
   readonly ids: ObjectIds;
   /** Pods and containers that exist, are being made, or are still to be undone. */
   readonly owners: () => ReadonlySet<string>;
@@ -47,8 +48,8 @@ export function leakPlaces(deps: LeakPlacesDeps): LeakPlace[] {
   const { owners, exitDir, cgroups, cni, ids } = deps;
   const cache = new AttachmentCache(deps.cniDirs.cache);
   const networks = async (): Promise<NetworkConfig[]> => {
-    const { network } = await chooseNetwork(deps.cniDirs.conf);
-    return [...(await cache.all()).map((record) => record.network), ...(network === undefined ? [] : [network])];
+    const configured = await Promise.all(deps.cniDirs.conf().map(chooseNetwork));
+    return [...(await cache.all()).map((record) => record.network), ...configured.flatMap(({ network }) => network ?? [])];
   };
   const shared = { owners, isOurs: (id: string): boolean => ids.areOurs(id) };
   const folders = objectFolders(deps.roots, exitDir);

@@ -6,7 +6,7 @@ import type { RuntimeHandlers } from '../../part/oci/runtime-handlers.ts';
 export async function logHandlers(probes: ProbeCache, handlers: RuntimeHandlers, log: Logger): Promise<void> {
   const standard = handlers.get('');
   await Promise.all(handlers.all().map(async (runtime) => {
-    const probed = await probes.ask(runtime);
+    const probed = await probes.answer(runtime);
     const facts = { handler: runtime.name, path: runtime.path };
     if (!('error' in probed)) log.info('runtime handler', { ...facts, ...probed });
     else if (runtime === standard) log.error('the default runtime handler cannot run: the node is not ready', { ...facts, error: probed.error });

@@ -16,12 +16,17 @@ import type { Probed, ProbeCache } from '../../part/oci/probe-cache.ts';
 import type { Snapshotters } from '../../part/snapshot/choose-snapshotter.ts';
 import { describeShortcomings } from '../../part/spec/host-facts.ts';
 import type { HostFacts } from '../../part/spec/host-facts.ts';
+import { handlersReady, handlerTroubles } from './handlers-ready.ts';
 import type { LeakSearch } from './leak-search.ts';
 
 export interface NodeDeps {
   readonly leaks: LeakSearch;
   readonly handlers: RuntimeHandlers;
   readonly probes: ProbeCache;
+  /** Whether the configuration says no more of a handler than Gantry does by itself. */
+  readonly isBuiltIn: (handler: string) => boolean;
+  /** Where the network of its pods is configured; undefined where that is the node's. */
+  readonly cniConfDir: (handler: string) => string | undefined;
   readonly userNamespaces: { readonly offeredBy: (runtime: OciRuntime) => Promise<boolean> };
   readonly snapshotters: Snapshotters;
   /** What the filesystem of the writable layers was found to count. */
@@ -43,12 +48,14 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
       const network = await deps.cni.status();
       const handlers = deps.handlers.all();
       const probed = await Promise.all(handlers.map((runtime) => deps.probes.ask(runtime)));
+      const networks = await networksOf(handlers, deps);
+      const troubles = await handlerTroubles({ handlers: handlers.map((runtime, n) => ({ runtime, probed: probed[n]!, network: networks.get(runtime.name) })), standard: deps.handlers.get(''), isBuiltIn: deps.isBuiltIn });
       const withUsers = await Promise.all(handlers.map((runtime) => deps.userNamespaces.offeredBy(runtime)));
       return {
-        status: { conditions: [await runtimeReady(probed[handlers.indexOf(deps.handlers.get(''))], deps.conmonPath), networkReady(network)] },
+        status: { conditions: [await runtimeReady(probed[handlers.indexOf(deps.handlers.get(''))], deps.conmonPath), networkReady(network), ...handlersReady(troubles)] },
         handlers: handlers.flatMap((runtime, n) => describe(runtime, { probed: probed[n]!, userNamespaces: withUsers[n]! }, deps)),
         features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: withUsers.includes(true), mountOptions: true },
-        info: verbose ? await verboseInfo(deps, network, handlers.map((runtime, n) => [runtime.name, probed[n]!])) : {},
+        info: verbose ? await verboseInfo(deps, network, { probed: handlers.map((runtime, n) => [runtime.name, probed[n]!]), networks }) : {},
       };
     },
     async runtimeConfig() {
@@ -86,17 +93,31 @@ function describe(runtime: OciRuntime, { probed, userNamespaces }: { probed: Pro
   return names.map((name) => ({ name, features }));
 }
 
+/** Of those handlers whose pods have a network of their own. */
+async function networksOf(handlers: readonly OciRuntime[], { cni, cniConfDir }: NodeDeps): Promise<Map<string, CniStatus>> {
+  const found = await Promise.all(handlers.flatMap(({ name }) => {
+    const directory = cniConfDir(name);
+    return directory === undefined ? [] : cni.status(directory).then((status) => [name, status] as const);
+  }));
+  return new Map(found);
+}
+
+function loadStatus({ ready, message }: CniStatus): string {
+  return ready ? 'OK' : message;
+}
+
 /** Under the keys that tools know from containerd. */
-async function verboseInfo(deps: NodeDeps, network: CniStatus, handlers: readonly (readonly [string, Probed])[]): Promise<VerboseInfo> {
+async function verboseInfo(deps: NodeDeps, network: CniStatus, of: { probed: readonly (readonly [string, Probed])[]; networks: ReadonlyMap<string, CniStatus> }): Promise<VerboseInfo> {
   return {
     config: JSON.stringify(deps.config()),
     cniconfig: JSON.stringify({ network: network.network ?? null, skipped: network.skipped }),
-    lastCNILoadStatus: network.ready ? 'OK' : network.message,
-    runtimes: JSON.stringify(Object.fromEntries(handlers)),
+    lastCNILoadStatus: loadStatus(network),
+    ...Object.fromEntries([...of.networks].map(([handler, its]) => [`lastCNILoadStatus.${handler}`, loadStatus(its)])),
+    runtimes: JSON.stringify(Object.fromEntries(of.probed)),
     host: JSON.stringify({ cgroups: deps.hostFacts.cgroupMode, goesWithout: describeShortcomings(deps.hostFacts) }),
     snapshotter: JSON.stringify({ driver: deps.snapshotters.inUse.driver, fallback: deps.snapshotters.fallback }),
     writableLayers: JSON.stringify(usageSource(deps)),
-    checkpoint: JSON.stringify(await checkpointSupport(deps, handlers)),
+    checkpoint: JSON.stringify(await checkpointSupport(deps, of.probed)),
     cdi: JSON.stringify(await reported(deps.cdi)),
     hooks: JSON.stringify(await reported(deps.hooks)),
     abandoned: JSON.stringify(abandonedWork()),

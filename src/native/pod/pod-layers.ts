@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { mountIdmapped } from '../../host/idmapped-mount.ts';
+import { snapshotterBy } from '../../part/snapshot/choose-snapshotter.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { pinnedNamespaces } from './pod-namespaces.ts';
 import { podPaths } from './pod-paths.ts';
@@ -12,7 +13,7 @@ import { podIdMappings } from '../../part/spec/pod-config.ts';
  */
 export async function mapLayers(deps: PodDeps, pod: PodInTheMaking): Promise<void> {
   const maps = podIdMappings(pod.config);
-  if (maps === undefined || deps.snapshotters.inUse.driver === 'copy') return;
+  if (maps === undefined || snapshotterBy(pod.ground.snapshotter, deps.snapshotters).driver === 'copy') return;
   const { layers } = podPaths(deps.roots.state, pod.id);
   await deps.effects.make({ owner: pod.id, kind: 'idmapped-layers', data: { path: layers } }, () => {
     mountIdmapped({ source: join(deps.roots.root, 'layers'), target: layers, userNamespace: pinnedNamespaces(deps.roots.state, pod.id).user! }, maps.uids.hostId);

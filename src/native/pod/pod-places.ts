@@ -33,6 +33,7 @@ function placeOf(record: PodRecord, stateDir: string, ready: boolean): PodPlace 
     hostname: usesHostNetwork(record.config) ? hostname() : hostnameOf(record),
     idMappings: podIdMappings(record.config),
     layersRoot: podIdMappings(record.config) !== undefined && existsSync(paths.layers) ? paths.layers : undefined,
+    snapshotter: record.snapshotter,
     selinuxLevel: record.selinuxLevel,
     shm: usesHostIpc(record.config) ? '/dev/shm' : paths.shm,
   };

@@ -1,6 +1,7 @@
 /** What is kept of a pod. Facts only; whether it is READY follows from them (pod-state.ts). */
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { ProcessRef } from '../../part/oci/process-ref.ts';
+import type { SnapshotDriver } from '../../part/snapshot/snapshotter.ts';
 
 export interface PodRecord {
   readonly id: string;
@@ -9,6 +10,8 @@ export interface PodRecord {
   readonly runtimeHandler: string;
   /** The handler that its containers run under. */
   readonly handler: string;
+  /** What its handler made the roots of containers with; undefined where it left that to the node. */
+  readonly snapshotter?: SnapshotDriver | undefined;
   /** Nanoseconds since the epoch. */
   readonly createdAt: bigint;
   /** The pod's addresses, the primary first; empty in the host's network. */

@@ -2,8 +2,11 @@ import { during } from '../../base/errors.ts';
 import type { CallContext } from '../../engine/engine.ts';
 import type { PodSandboxConfig } from '../../gen/cri.ts';
 import type { OciRuntime } from '../../part/oci/oci-runtime.ts';
+import { checkDriver } from '../../part/snapshot/choose-snapshotter.ts';
 import { duringOnce } from '../container/during-once.ts';
 import { checkPodConfig } from '../../part/spec/check-pod-config.ts';
+import { podGround } from '../container/node-defaults.ts';
+import type { PodGround } from '../container/node-defaults.ts';
 import { checkSandbox } from './check-sandbox.ts';
 import type { PodDeps } from './pod-deps.ts';
 import { checkCgroupParent, makeCgroup } from './pod-cgroup.ts';
@@ -27,6 +30,8 @@ export interface PodInTheMaking {
   readonly config: PodSandboxConfig;
   readonly handler: string;
   readonly selinuxLevel: string | undefined;
+  /** What the handler has in place of the node's, at this moment. */
+  readonly ground: PodGround;
 }
 
 /**
@@ -36,15 +41,17 @@ export interface PodInTheMaking {
 export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallContext): Promise<string> {
   checkPodConfig(request.config);
   checkCgroupParent(deps, request.config);
-  const runtime = handlerOf(deps, request.runtimeHandler);
+  const runtime = await handlerOf(deps, request.runtimeHandler);
   const handler = runtime.name;
   checkSandbox(runtime, request.config);
+  const ground = podGround(deps.defaults(), handler);
+  await checkDriver(ground.snapshotter, `runtime.handlers.${handler}.snapshotter`, deps.snapshotters);
   if (podIdMappings(request.config) !== undefined) await deps.userNamespaces.check(runtime);
   return await deps.running.run(podKey(request.config), async () => {
     const same = findReadyPod(deps, request.config);
     if (same !== undefined) return same.id;
     const id = deps.ids.make();
-    const pod: PodInTheMaking = { id, config: request.config, handler, selinuxLevel: selinuxLevel(deps.selinux, { id, config: request.config }) };
+    const pod: PodInTheMaking = { id, config: request.config, handler, ground, selinuxLevel: selinuxLevel(deps.selinux, { id, config: request.config }) };
     deps.making.add(pod.id);
     try {
       await ctx.stages.run('files', () => makeFiles(deps, pod));
@@ -65,9 +72,9 @@ export async function runPod(deps: PodDeps, request: RunPodRequest, ctx: CallCon
   });
 }
 
-function handlerOf(deps: PodDeps, asked: string): OciRuntime {
+async function handlerOf(deps: PodDeps, asked: string): Promise<OciRuntime> {
   try {
-    return deps.handlers.get(asked);
+    return await deps.handlers.known(asked);
   } catch (error) {
     throw during(error, { act: 'check', object: 'runtime_handler' });
   }
@@ -83,6 +90,7 @@ function record(deps: PodDeps, pod: PodInTheMaking, made: Pick<PodRecord, 'runti
     id: pod.id,
     config: pod.config,
     handler: pod.handler,
+    snapshotter: pod.ground.snapshotter,
     selinuxLevel: pod.selinuxLevel,
     createdAt: BigInt(Date.now()) * 1_000_000n,
     bootId: deps.bootId,

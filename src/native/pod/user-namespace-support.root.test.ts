@@ -24,7 +24,7 @@ function support(t: TestContext, change: { kernel?: { major: number; minor: numb
   t.after(() => rmSync(folder, { recursive: true }));
   chmodSync(folder, change.closed === true ? 0o700 : 0o711);
   for (const name of ['layers', 'state']) mkdirSync(join(folder, name), { mode: 0o711 });
-  return new UserNamespaceSupport({ probes: new ProbeCache(), kernel: change.kernel ?? { major: 6, minor: 1 }, layers: change.layers ?? join(folder, 'layers'), idmapsLayers: change.idmapsLayers ?? true, state: join(folder, 'state') });
+  return new UserNamespaceSupport({ probes: new ProbeCache(), kernel: change.kernel ?? { major: 6, minor: 1 }, layers: change.layers ?? join(folder, 'layers'), idmapsLayers: () => change.idmapsLayers ?? true, state: join(folder, 'state') });
 }
 
 async function assertRefuses(asked: UserNamespaceSupport, of: OciRuntime, why: RegExp): Promise<void> {

@@ -19,8 +19,8 @@ export interface SupportDeps {
   readonly kernel: KernelVersion;
   /** The directory of the images' layers. */
   readonly layers: string;
-  /** False where roots are copied: the copies have mapped owners, so that only the OCI runtime's own mounts have to be mapped. */
-  readonly idmapsLayers: boolean;
+  /** False where roots are copied for a handler: the copies have mapped owners, so that only the OCI runtime's own mounts have to be mapped. */
+  readonly idmapsLayers: (handler: string) => boolean;
   /** The directory that pods' roots are mounted in. */
   readonly state: string;
 }
@@ -28,7 +28,7 @@ export interface SupportDeps {
 /** Whether pods can have user namespaces here: what kernel, filesystem and OCI runtime have to say to it. */
 export class UserNamespaceSupport {
   readonly #deps: SupportDeps;
-  #node: Promise<void> | undefined;
+  #layers: Promise<void> | undefined;
 
   constructor(deps: SupportDeps) {
     this.#deps = deps;
@@ -41,7 +41,8 @@ export class UserNamespaceSupport {
     if (!probed.idmappedMounts) {
       throw failure('failed-precondition', { act: 'run pod in a user namespace', object: `with handler ${runtime.name}`, why: `${probed.version} cannot make idmapped mounts: take crun 1.8.1 or runc 1.2, or newer` });
     }
-    await this.#checkNode();
+    refuseClosedParent(this.#deps.state);
+    if (this.#deps.idmapsLayers(runtime.name)) await this.#checkLayers();
   }
 
   /** The same as an answer. */
@@ -50,20 +51,18 @@ export class UserNamespaceSupport {
   }
 
   /** Found out once: kernel and mounts do not change while the daemon runs. A refusal is looked at again. */
-  async #checkNode(): Promise<void> {
-    this.#node ??= this.#askNode();
+  async #checkLayers(): Promise<void> {
+    this.#layers ??= this.#askLayers();
     try {
-      await this.#node;
+      await this.#layers;
     } catch (error) {
-      this.#node = undefined;
+      this.#layers = undefined;
       throw error;
     }
   }
 
-  async #askNode(): Promise<void> {
-    const { kernel, layers, state, idmapsLayers } = this.#deps;
-    refuseClosedParent(state);
-    if (!idmapsLayers) return;
+  async #askLayers(): Promise<void> {
+    const { kernel, layers } = this.#deps;
     if (!isAtLeast(kernel, overlayOverIdmapped)) {
       throw failure('failed-precondition', { act: 'run pod in a user namespace', why: `overlayfs over idmapped layers needs Linux ${overlayOverIdmapped.major}.${overlayOverIdmapped.minor} or newer` });
     }

@@ -33,6 +33,8 @@ export interface Attachment extends AttachmentKey {
   /** CNI_ARGS: `K8S_POD_NAMESPACE` and its like, with `IgnoreUnknown: '1'` so that plugins accept names they do not know. */
   readonly args: Readonly<Record<string, string>>;
   readonly capabilities: CapabilityArguments;
+  /** Where its network is configured, when that is not the node's directory. */
+  readonly confDir?: string;
 }
 
 const idForm = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;

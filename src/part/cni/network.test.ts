@@ -461,3 +461,41 @@ test('keys and arguments that the specification forbids are refused before anyth
   assert.deepEqual(await node.newCalls(), []);
   assert.deepEqual(await fs.readdir(node.cacheDir), []);
 });
+
+test('an attachment of another directory has the network that is there, and keeps it when the directory is emptied', async (t) => {
+  const node = await nodeWithChain(t);
+  const confDir = path.join(path.dirname(node.confDir), 'other.d');
+  await fs.mkdir(confDir);
+  const file = path.join(confDir, '10-other.conflist');
+  const cni = await cniOf(t, node);
+  const [mine, other] = [pod(node), { ...pod(node, 'pod2'), confDir }];
+  await assert.rejects(cni.add(other), { kind: 'unavailable', message: `add to network pod2: there is no valid network configuration in ${confDir}` });
+  assert.deepEqual([(await cni.status()).ready, (await cni.status(confDir)).ready], [true, false]);
+
+  await fs.writeFile(file, JSON.stringify({ cniVersion: '1.0.0', name: 'other', plugins: [{ type: 'tuning' }] }));
+  await cni.add(mine);
+  await cni.add(other);
+  assert.equal((await cni.status(confDir)).network?.name, 'other');
+  await fs.rm(file);
+  await cni.del(other);
+
+  assert.deepEqual(await node.newCalls(), ['ADD bridge', 'ADD portmap', 'ADD tuning', 'ADD tuning', 'DEL tuning']);
+  assert.deepEqual((await node.calls()).slice(3).map(({ request }) => request['name']), ['other', 'other']);
+});
+
+test('GC reaches the networks of all directories, each for its own attachments', async (t) => {
+  const gc = (name: string) => ({ cniVersion: '1.1.0', name, plugins: [{ type: 'bridge' }] });
+  const node = await nodeWithChain(t, gc('podnet'));
+  const confDir = path.join(path.dirname(node.confDir), 'other.d');
+  await fs.mkdir(confDir);
+  await fs.writeFile(path.join(confDir, '10-other.conflist'), JSON.stringify(gc('other')));
+  const cni = await createCni({ confDir: node.confDir, otherConfDirs: () => [confDir, node.confDir], binDirs: [node.binDir], cacheDir: node.cacheDir, deadlineMs: 5_000, log: silentLogger });
+  t.after(() => cni.close());
+  await cni.add(pod(node));
+  await cni.add({ ...pod(node, 'pod2'), confDir });
+
+  await cni.gc(() => [pod(node), pod(node, 'pod2')]);
+
+  const told = (await node.calls()).filter(({ verb }) => verb === 'GC').map(({ request }) => [request['name'], (request['cni.dev/valid-attachments'] as { containerID: string }[]).map(({ containerID }) => containerID)]);
+  assert.deepEqual(told, [['podnet', ['pod1']], ['other', ['pod2']]]);
+});

@@ -1,11 +1,10 @@
 /**
  * The node's pod network through CNI plugins: spec versions 0.3.0 to 1.1.0, the first valid configuration of a directory,
- * read anew whenever it changes.
+ * read anew whenever it changes. Pods of a runtime handler may have a directory of their own.
  */
-import { isDeepStrictEqual } from 'node:util';
-
 import { during, failure, kindOf, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { SingleFlight } from '../../base/single-flight.ts';
 import type { Stages } from '../../base/stages.ts';
 import { isNamespace } from '../../host/namespaces.ts';
 import { AttachmentCache } from './attachment-cache.ts';
@@ -21,8 +20,8 @@ import type { CniVersion } from './cni-version.ts';
 import { watchConf } from './conf-watcher.ts';
 import { Lanes } from './lanes.ts';
 import { putBackAddresses } from './lost-addresses.ts';
-import { chooseNetwork } from './network-config.ts';
-import type { NetworkChoice, NetworkConfig, SkippedFile } from './network-config.ts';
+import type { NetworkConfig, SkippedFile } from './network-config.ts';
+import { NetworkSource } from './network-source.ts';
 import { createPluginRunner, findPlugin } from './plugin-runner.ts';
 import type { CniVerb, PluginRunner } from './plugin-runner.ts';
 import { endStrayPlugins } from './stray-plugins.ts';
@@ -32,6 +31,8 @@ import type { VersionChoice } from './version-choice.ts';
 export interface CniOptions {
   /** Where administrators and network add-ons put configurations; may appear later. */
   readonly confDir: string;
+  /** The directories besides, that attachments may name at this time. */
+  readonly otherConfDirs?: () => readonly string[];
   /** Where plugins are looked for, in order. */
   readonly binDirs: readonly string[];
   /** Of our own, on a disk that outlives a reboot: what an address is reserved with must be known after one. */
@@ -67,8 +68,8 @@ export interface Cni {
   check(key: AttachmentKey, call?: Pick<CniCall, 'signal'>): Promise<void>;
   /** The addresses that the attachment was given, the primary first; none of an unknown one. */
   addresses(key: AttachmentKey): Promise<string[]>;
-  /** Whether pods can be attached now. Callers at the same time share one answer; it takes at most some seconds. */
-  status(): Promise<CniStatus>;
+  /** Whether pods can be attached now, to the network of the node or of another directory. Callers at the same time share one answer; it takes at most some seconds. */
+  status(confDir?: string): Promise<CniStatus>;
   /**
    * Detaches what is not valid any more and lets the plugins drop what they hold beyond it (GC, from 1.1.0). `valid` is called
    * whenever something is about to be taken away, and must name every pod that owns an attachment or is about to make one.
@@ -95,10 +96,8 @@ class CniClient implements Omit<Cni, 'close'> {
   readonly #runPlugin: PluginRunner;
   readonly #lanes = new Lanes();
   readonly #versions = new WeakMap<NetworkConfig, Promise<VersionChoice>>();
-  #choice: NetworkChoice = { network: undefined, skipped: [] };
-  #loads = 0;
-  #newestLoad = 0;
-  #asked: Promise<CniStatus> | undefined;
+  readonly #sources = new Map<string, NetworkSource>();
+  readonly #asked = new SingleFlight<CniStatus>();
 
   constructor(options: CniOptions) {
     this.#options = options;
@@ -114,8 +113,9 @@ class CniClient implements Omit<Cni, 'close'> {
 
   async #add(attachment: Attachment, call: CniCall): Promise<CniResult> {
     await this.#undoInterrupted(attachment);
-    const chain = await this.#chain();
-    if (chain === undefined) throw failure('unavailable', { act: 'add to network', object: attachment.containerId, why: this.#whyNoNetwork() });
+    const source = this.#source(attachment.confDir);
+    const chain = await this.#chain(source);
+    if (chain === undefined) throw failure('unavailable', { act: 'add to network', object: attachment.containerId, why: source.whyNone() });
 
     // A plugin that is missing would fail the undo as well: it must be found before the others are run.
     await this.#findPlugins(chain, 'ADD');
@@ -183,7 +183,7 @@ class CniClient implements Omit<Cni, 'close'> {
 
   /** Detached before, most likely. But a cache can be lost, and then this still gives the pod's addresses back. */
   async #delUnknown(attachment: Attachment, stages?: Stages): Promise<void> {
-    const chain = await this.#chain();
+    const chain = await this.#chain(this.#source(attachment.confDir));
     if (chain === undefined) return;
     try {
       await delChain(chain, await withLiveNamespace(attachment), { prevResult: undefined, stages });
@@ -209,15 +209,14 @@ class CniClient implements Omit<Cni, 'close'> {
     return cached?.result === undefined ? [] : podIps(readResult(cached.result), key.ifName);
   }
 
-  status(): Promise<CniStatus> {
-    this.#asked ??= this.#status().finally(() => { this.#asked = undefined; });
-    return this.#asked;
+  status(confDir: string = this.#options.confDir): Promise<CniStatus> {
+    return this.#asked.run(confDir, () => this.#status(this.#source(confDir)));
   }
 
-  async #status(): Promise<CniStatus> {
-    const chain = await this.#chain();
-    const { network, skipped } = this.#choice;
-    if (chain === undefined) return { ready: false, message: this.#whyNoNetwork(), network, skipped };
+  async #status(source: NetworkSource): Promise<CniStatus> {
+    const chain = await this.#chain(source);
+    const { network, skipped } = source.choice;
+    if (chain === undefined) return { ready: false, message: source.whyNone(), network, skipped };
     try {
       await this.#findPlugins(chain, 'STATUS');
       if (atLeast(chain.version, '1.1.0')) await statusChain(chain);
@@ -229,8 +228,10 @@ class CniClient implements Omit<Cni, 'close'> {
 
   async gc(valid: () => readonly AttachmentKey[]): Promise<void> {
     const errors = await this.#delInvalid(valid);
-    const chain = await this.#chain();
-    if (chain !== undefined && atLeast(chain.version, '1.1.0') && !chain.network.disableGC) {
+    const { confDir, otherConfDirs } = this.#options;
+    for (const directory of new Set([confDir, ...otherConfDirs?.() ?? []])) {
+      const chain = await this.#chain(this.#source(directory));
+      if (chain === undefined || !atLeast(chain.version, '1.1.0') || chain.network.disableGC) continue;
       errors.push(...await this.#lanes.alone(async () => gcChain(chain, keysOnNetwork(chain.network.name, valid(), await this.#cache.all()))));
     }
     if (errors.length === 0) return;
@@ -253,21 +254,17 @@ class CniClient implements Omit<Cni, 'close'> {
   }
 
   async reload(): Promise<void> {
-    const load = ++this.#loads;
-    const choice = await chooseNetwork(this.#options.confDir);
-    if (load < this.#newestLoad) return;
-    this.#newestLoad = load;
-    // An equal choice keeps the old object, and with it the version that was settled for it.
-    if (isDeepStrictEqual(choice, this.#choice)) return;
-    this.#choice = choice;
-    for (const { file, why } of choice.skipped) this.#options.log.warn('CNI configuration skipped', { file, why });
-    this.#options.log.info('CNI configuration read', { network: choice.network?.name ?? 'none', file: choice.network?.file ?? this.#options.confDir });
+    await this.#source().reload();
   }
 
-  /** The network of now. Where there was none a moment ago it looks again, for events about files take a moment. */
-  async #chain(): Promise<Chain | undefined> {
-    if (this.#choice.network === undefined) await this.reload();
-    const { network } = this.#choice;
+  #source(confDir: string = this.#options.confDir): NetworkSource {
+    const source = this.#sources.get(confDir) ?? new NetworkSource({ confDir, isWatched: confDir === this.#options.confDir, log: this.#options.log });
+    this.#sources.set(confDir, source);
+    return source;
+  }
+
+  async #chain(source: NetworkSource): Promise<Chain | undefined> {
+    const network = await source.network();
     if (network === undefined) return undefined;
     return { network, version: await this.#versionOf(network), runPlugin: this.#runPlugin };
   }
@@ -282,11 +279,6 @@ class CniClient implements Omit<Cni, 'close'> {
 
   async #findPlugins({ network }: Chain, verb: CniVerb): Promise<void> {
     for (const { type } of network.plugins) await findPlugin({ verb, type, networkName: network.name }, this.#options.binDirs);
-  }
-
-  #whyNoNetwork(): string {
-    const reasons = this.#choice.skipped.map(({ file, why }) => `${file}: ${why}`);
-    return [`there is no valid network configuration in ${this.#options.confDir}`, ...reasons].join('; ');
   }
 }
 

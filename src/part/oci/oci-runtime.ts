@@ -36,6 +36,8 @@ export interface OciRuntimeDeps {
   readonly sendsTerminal?: boolean;
   /** Present for gVisor (gvisor.ts), whose pods have a sandbox that their containers run in. */
   readonly sandbox?: SandboxTraits;
+  /** True while all that is known of the program is the name of its file. */
+  readonly isGuess?: boolean;
   readonly log: Logger;
 }
 
@@ -101,6 +103,8 @@ export class OciRuntime {
   readonly createTimeoutMs: number;
   /** Present when each pod needs a container of its own, a sandbox for the others to run in. */
   readonly sandbox: SandboxTraits | undefined;
+  /** The program has not said yet what it is: no pod can be made with it before it has. */
+  readonly isGuess: boolean;
   /** For a sandbox, or a container of a runtime that has none. */
   readonly #startCommand: Command;
   readonly #gates: StartGates | undefined;
@@ -117,6 +121,7 @@ export class OciRuntime {
     this.chownsStreams = deps.chownsStreams ?? false;
     this.sendsTerminal = deps.sendsTerminal ?? false;
     this.sandbox = deps.sandbox;
+    this.isGuess = deps.isGuess ?? false;
     this.#gates = deps.sandbox === undefined ? undefined : new StartGates(deps.stateRoot);
     this.createCommand = wrapped(this.command, deps.createWrapper);
     this.#startCommand = wrapped(this.command, deps.sandbox?.startWrapper);

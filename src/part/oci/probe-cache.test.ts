@@ -57,3 +57,16 @@ test('one that hung holds nobody up a second time, and is believed once it answe
 
   assert.deepEqual(await probes.ask(runtime), able);
 });
+
+test('one that hangs is waited for a moment the first time, told as that, and believed once it answers', async (t) => {
+  const late = Promise.withResolvers<RuntimeProbe>();
+  const { path, runtime } = runtimeOf(t, [late.promise]);
+  const probes = new ProbeCache({ patienceMs: 1 });
+  const silent = { error: `ask the version of ${path}: no answer in 0.001 s, and it is still waited for` };
+
+  assert.deepEqual([await probes.ask(runtime), await probes.ask(runtime)], [silent, silent]);
+  late.resolve(able);
+
+  assert.deepEqual(await probes.answer(runtime), able);
+  assert.deepEqual(await probes.ask(runtime), able);
+});

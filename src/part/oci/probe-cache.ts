@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isKind, messageOf } from '../../base/errors.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
 import type { OciRuntime } from './oci-runtime.ts';
@@ -7,19 +8,40 @@ import type { RuntimeProbe } from './runtime-probe.ts';
 export type Probed = RuntimeProbe | { readonly error: string };
 
 /**
- * A command is asked once: again when its program was replaced or taken away (by its file's identity), or when it failed. One that hung is asked again
- * in the background, while its last answer is told: a handler that hangs must not hold up the status of the node each time.
+ * A command is asked once: again when its program was replaced or taken away (by its file's identity), or when it failed. One that hangs is asked
+ * in the background, while what was known is told: a handler that hangs must not hold up the status of the node.
  */
 export class ProbeCache {
+  readonly #patienceMs: number;
   readonly #known = new Map<string, { readonly program: string; readonly probe: RuntimeProbe }>();
   readonly #hung = new Map<string, Probed>();
   readonly #asking = new SingleFlight<Probed>();
 
-  /** What the runtime can do, or why it could not be asked. Never throws. */
+  /** `patienceMs` is how long the first who asks waits for a program that hangs. */
+  constructor({ patienceMs = 3_000 }: { readonly patienceMs?: number } = {}) {
+    this.#patienceMs = patienceMs;
+  }
+
+  /** What the runtime can do, or why it is not known: within a moment, whatever the program does. Never throws. */
   async ask(runtime: OciRuntime): Promise<Probed> {
-    const command = JSON.stringify([runtime.command.file, ...runtime.command.args]);
-    const answer = this.#asking.run(command, () => this.#askAnew(command, runtime));
-    return this.#hung.get(command) ?? await answer;
+    const command = commandOf(runtime);
+    const answer = this.answer(runtime);
+    const known = this.#hung.get(command);
+    if (known !== undefined) return known;
+    const soon = new AbortController();
+    const late = sleep(this.#patienceMs, undefined, { signal: soon.signal }).catch(() => undefined);
+    const answered = await Promise.race([answer, late]);
+    soon.abort();
+    if (answered !== undefined) return answered;
+    const silent = { error: `ask the version of ${runtime.path}: no answer in ${this.#patienceMs / 1000} s, and it is still waited for` };
+    if (this.#asking.has(command) && !this.#hung.has(command)) this.#hung.set(command, silent);
+    return silent;
+  }
+
+  /** The same, once the program has answered or is given up (10 s). */
+  answer(runtime: OciRuntime): Promise<Probed> {
+    const command = commandOf(runtime);
+    return this.#asking.run(command, () => this.#askAnew(command, runtime));
   }
 
   async #askAnew(command: string, runtime: OciRuntime): Promise<Probed> {
@@ -39,6 +61,10 @@ export class ProbeCache {
       return probed;
     }
   }
+}
+
+function commandOf({ command }: OciRuntime): string {
+  return JSON.stringify([command.file, ...command.args]);
 }
 
 async function identityOf(program: string): Promise<string> {

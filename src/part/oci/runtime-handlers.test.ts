@@ -57,3 +57,27 @@ test('a handler that nobody remembers is a refusal that says what to do', () => 
   assert.equal(handlers.find('kata'), undefined);
   assert.throws(() => handlers.of('kata'), { kind: 'failed-precondition', message: 'find runtime handler "kata": it was taken out of the configuration: put [runtime.handlers.kata] back, or remove what it runs' });
 });
+
+test('a guess gives way to what became known, and one that a reload has replaced does not come back', () => {
+  const [guess, known, other] = [runtime('kata'), runtime('kata'), runtime('kata')];
+  const handlers = new RuntimeHandlers([runtime('crun'), guess], 'crun');
+
+  handlers.settle(guess, known);
+  assert.equal(handlers.get('kata'), known);
+  handlers.replace(new RuntimeHandlers([runtime('crun'), other], 'crun'));
+  handlers.settle(known, guess);
+
+  assert.equal(handlers.get('kata'), other);
+});
+
+test('a pod is not made with a guess: it waits for what becomes known, and no longer than it has patience', async () => {
+  const [guess, known] = [new OciRuntime({ name: 'kata', path: '/nowhere/kata', stateRoot: '/run/x/kata', systemdCgroup: false, isGuess: true, log: silentLogger }), runtime('kata')];
+  const handlers = new RuntimeHandlers([runtime('crun'), guess], 'crun');
+  assert.equal((await handlers.known('')).name, 'crun');
+  await assert.rejects(handlers.known('kata', 1), { kind: 'unavailable', message: 'use runtime handler kata: /nowhere/kata does not answer --version, so that it is not known which runtime it is' });
+
+  const waiting = handlers.known('kata');
+  handlers.settle(guess, known);
+
+  assert.equal(await waiting, known);
+});

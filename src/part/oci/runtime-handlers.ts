@@ -1,4 +1,5 @@
 /** The runtime handlers of this node: the name that a RuntimeClass gives, and the OCI runtime behind it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../../base/errors.ts';
 import type { OciRuntime } from './oci-runtime.ts';
 
@@ -25,6 +26,18 @@ export class RuntimeHandlers {
     throw failure('invalid-argument', { act: 'find runtime handler', object: JSON.stringify(name), why: `known are ${[...this.#offered.keys()].join(', ') || 'none'}` });
   }
 
+  /** As `get`, once its program has said what it is. Unavailable when it has not within 10 s. */
+  async known(name: string, patienceMs = 10_000): Promise<OciRuntime> {
+    const end = performance.now() + patienceMs;
+    let runtime = this.get(name);
+    while (runtime.isGuess && performance.now() < end) {
+      await sleep(20);
+      runtime = this.get(name);
+    }
+    if (!runtime.isGuess) return runtime;
+    throw failure('unavailable', { act: 'use runtime handler', object: runtime.name, why: `${runtime.path} does not answer --version, so that it is not known which runtime it is` });
+  }
+
   /** The runtime of a pod or container that exists: a handler that is not offered any more goes on with what it has made. */
   find(name: string): OciRuntime | undefined {
     return this.#offered.get(name) ?? this.#retired.get(name);
@@ -42,6 +55,13 @@ export class RuntimeHandlers {
     this.#retired = new Map([...this.#retired, ...this.#offered]);
     this.#offered = next.#offered;
     this.#defaultName = next.#defaultName;
+  }
+
+  /** Puts in `known` for the guess that it is better than. A guess that a reload has replaced is nobody's any more. */
+  settle(guess: OciRuntime, known: OciRuntime): void {
+    const settled = (runtimes: ReadonlyMap<string, OciRuntime>) => byName([...runtimes.values()].map((runtime) => (runtime === guess ? known : runtime)));
+    this.#offered = settled(this.#offered);
+    this.#retired = settled(this.#retired);
   }
 
   /** Those that are offered to new pods. */

@@ -34,4 +34,6 @@ export interface HandlerDefaults {
   readonly privilegedDevices: 'all' | 'allowed' | 'none';
   /** Bytes; a memory limit below is refused. 0 refuses none. */
   readonly minMemory: number;
+  /** What RuntimeDefault is for them; undefined where it is the node's. */
+  readonly seccomp: SeccompProfile | undefined;
 }

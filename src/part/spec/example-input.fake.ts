@@ -45,7 +45,7 @@ export const exampleDefaults: ContainerDefaults = {
   workloads: [],
 };
 
-export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0 };
+export const exampleHandler: HandlerDefaults = { allowedAnnotations: [], annotations: {}, baseSpec: undefined, privilegedDevices: 'all', minMemory: 0, seccomp: undefined };
 
 export interface Changes {
   readonly config?: Partial<ContainerConfig>;

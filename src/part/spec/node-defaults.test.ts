@@ -75,6 +75,8 @@ test('RuntimeDefault is the profile of the node', () => {
   const seccomp = { profileType: SecurityProfile_ProfileType.RuntimeDefault, localhostRef: '' };
 
   assert.deepEqual(build({ defaults: { seccomp: { defaultAction: 'SCMP_ACT_LOG', syscalls: [] } }, security: { seccomp } }).linux.seccomp, { defaultAction: 'SCMP_ACT_LOG', architectures: [], syscalls: [] });
+  const ofHandler = build({ defaults: { seccomp: { defaultAction: 'SCMP_ACT_LOG', syscalls: [] } }, handler: { seccomp: { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [] } }, security: { seccomp } });
+  assert.equal(ofHandler.linux.seccomp?.defaultAction, 'SCMP_ACT_ALLOW', "the handler's own comes before");
 });
 
 const annotated = (allowedAnnotations: string[], annotations: Record<string, string> = {}): Readonly<Record<string, string>> => {

@@ -7,13 +7,13 @@ import type { Profile } from './effective-profile.ts';
 import { compileSeccomp, parseSeccompProfile, seccompTarget } from './seccomp-profile.ts';
 
 /**
- * The system call filter: the node's default (RuntimeDefault), a file of the node (Localhost), or none (Unconfined, not said at all, or privileged).
+ * The system call filter: the handler's default or else the node's (RuntimeDefault), a file of the node (Localhost), or none (Unconfined, not said at all, or privileged).
  * The default one lets through what the container's capabilities are for, so it is compiled after they are settled.
  */
-export const withSeccomp: SpecStep = (spec, { config, facts, defaults, localhostSeccomp }) => {
+export const withSeccomp: SpecStep = (spec, { config, facts, defaults, handler, localhostSeccomp }) => {
   const asked = askedProfile(config);
   if (asked === undefined || asked.kind === 'unconfined') return spec;
-  const profile = asked.kind === 'runtime-default' ? defaults.seccomp : parseSeccompProfile(localhostSeccomp ?? missing(asked.reference), asked.reference);
+  const profile = asked.kind === 'runtime-default' ? handler.seccomp ?? defaults.seccomp : parseSeccompProfile(localhostSeccomp ?? missing(asked.reference), asked.reference);
   const seccomp = compileSeccomp(profile, seccompTarget(facts, spec.process.capabilities.bounding));
   return { ...spec, linux: { ...spec.linux, seccomp } };
 };
