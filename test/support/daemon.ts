@@ -161,8 +161,7 @@ function pathsIn(dir: string): DaemonPaths {
   };
 }
 
-/** The command line of a daemon with these folders. */
-export function argumentsFor(paths: DaemonPaths, { runtime = process.env.RUNTIME ?? 'crun', logLevel = 'info' }: DaemonOptions = {}): string[] {
+function argumentsFor(paths: DaemonPaths, { runtime = process.env.RUNTIME ?? 'crun', logLevel = 'info' }: DaemonOptions): string[] {
   return [
     'serve', '--config', paths.configFile, '--root', paths.root, '--state', paths.state, '--socket', paths.socket,
     '--cni-conf-dir', paths.cniConfDir, '--registries-conf', paths.registriesConf, '--default-handler', runtime, '--cgroup-driver', cgroupDriver, '--log-level', logLevel,
