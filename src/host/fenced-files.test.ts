@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { closeSync, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, mkdtempSync, openSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,4 +62,22 @@ test('a dead file system is waited for once; then whoever asks is told at once, 
   assert.notEqual((await readFile('/proc/self/stat')).length, 0);
   answer(dead);
   while (await silent.lookFor(dead).then(() => false, (error: unknown) => isKind(error, 'unavailable'))) await sleep(5);
+});
+
+test('what the kernel knows is reached without a thread; what it does not know is asked for, and a dead server is told', async (t) => {
+  const fifo = join(folder, 'never-answers');
+  libc.mknod(fifo, 0o010600, 0n);
+  const fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+  t.after(() => {
+    closeSync(openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK));
+    closeSync(fd);
+  });
+  const silent = new FencedFiles(new PathResolver({ deadlineMs: 500, workerFile: new URL('./silent-worker.fake.ts', import.meta.url) }));
+  writeFileSync(join(folder, 'program'), '', { mode: 0o755 });
+  writeFileSync(join(folder, 'text'), '', { mode: 0o644 });
+  const uncached = `/proc/${process.pid}/fd/${fd}`; // such names are looked up anew each time
+
+  await silent.reachProgram(join(folder, 'program'));
+  await assert.rejects(silent.reachProgram(join(folder, 'text')), { code: 'EACCES' });
+  await assert.rejects(silent.reach(uncached), { kind: 'deadline-exceeded', message: `find ${uncached}: its file system did not answer within 0.5 s` });
 });

@@ -3,7 +3,8 @@
  * system whose server is dead, so they are read on threads that can be left behind, and not on libuv's pool, which four of them would take from
  * the whole daemon. The threads are others than those for the paths that requests name: neither can use up the others'.
  */
-import { PathResolver, surelyAbsent } from './path-resolver.ts';
+import { access, constants } from 'node:fs/promises';
+import { PathResolver, surelyAbsent, surelyThere } from './path-resolver.ts';
 import type { ListedFile, PathRequest, PathTasks } from './path-worker.ts';
 
 /** Errors of all methods: Node's own, with their codes; deadline-exceeded where a file system does not answer, and unavailable while it still does not. */
@@ -43,6 +44,20 @@ export class FencedFiles {
   /** Resolves when it is a file that can be run. */
   async checkProgram(path: string): Promise<void> {
     await this.#ask({ path, task: 'run' });
+  }
+
+  /**
+   * Resolves when what this path leads to answers: a call for it that comes right after waits for no dead server. Takes no thread where the kernel
+   * has the way in its cache, as it has for what is used all the time, so that asking often costs nothing.
+   */
+  async reach(path: string): Promise<void> {
+    if (!surelyThere(path)) await this.#ask({ path, task: 'find' });
+  }
+
+  /** As `checkProgram`, for what is run all the time (reach). */
+  async reachProgram(path: string): Promise<void> {
+    await this.reach(path);
+    await access(path, constants.X_OK);
   }
 
   /** Ends the threads. */

@@ -153,6 +153,11 @@ function cachedPath(path: string): string | undefined {
   return cached === 'absent' ? undefined : cached;
 }
 
+/** Whether the kernel knows where this path leads, and need ask no file system. */
+export function surelyThere(path: string): boolean {
+  return cachedPath(path) !== undefined;
+}
+
 /** Whether the kernel knows that there is nothing at this path, and need ask no file system. */
 export function surelyAbsent(path: string): boolean {
   return resolveCached(path) === 'absent';

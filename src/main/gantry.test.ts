@@ -163,7 +163,8 @@ test('the completion scripts know commands, flags and choices; bash accepts its 
   assert.equal(await complete('serve', '--log-level', 'w'), 'warn');
   assert.equal(await complete('config', 'ch'), 'check');
   assert.equal(await complete('image', 'lo'), 'load');
-  assert.equal((await gantry(['completion', 'tcsh'])).code, 2);
+  const { code, stderr } = await gantry(['completion', 'tcsh']);
+  assert.equal(code, 2, stderr);
 });
 
 /** A checkout in which Node only says what it was called with. */

@@ -4,6 +4,7 @@
  * that was promised to it so far is still true.
  */
 import assert from 'node:assert/strict';
+import { existsSync, renameSync } from 'node:fs';
 import { status } from '@grpc/grpc-js';
 import { ContainerState, ImageSpec, LinuxContainerResources, Mount, NamespaceMode, PodSandboxState, PortMapping, Protocol } from '../../src/gen/cri.ts';
 import type { ContainerConfig, NamespaceOption, PodSandboxConfig } from '../../src/gen/cri.ts';
@@ -105,6 +106,13 @@ export class Life {
       create(polite), start(polite), create(stubborn), start(stubborn), create(removed), start(removed),
       { name: 'ExecSync polite', call: async () => assert.equal((await client.execSync({ containerId: polite.id, cmd: ['cat', '/image/etc/motd'], timeout: 10n })).exitCode, 0) },
       { name: 'UpdateContainerResources polite', call: () => client.updateContainerResources({ containerId: polite.id, linux: message(LinuxContainerResources, { cpuShares: 100n }) }) },
+      { name: 'UpdatePodSandboxResources', call: () => client.updatePodSandboxResources({ podSandboxId: this.#podId, resources: message(LinuxContainerResources, { cpuShares: 100n }) }) },
+      { name: 'ReopenContainerLog polite', call: async () => {
+        const { status: found } = await client.containerStatus({ containerId: polite.id });
+        if (!existsSync(`${found!.logPath}.1`)) renameSync(found!.logPath, `${found!.logPath}.1`);
+        await client.reopenContainerLog({ containerId: polite.id });
+        assert.ok(existsSync(found!.logPath));
+      } },
       stop(polite, 20n), remove(polite), stop(stubborn, 0n), remove(removed),
       { name: 'StopPodSandbox', call: async () => {
         this.#podState = 'unsure';

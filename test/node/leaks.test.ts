@@ -132,7 +132,8 @@ test('a removal that meets a mount of somebody else leaves it and its files alon
   await assertNoTraces(daemon);
 });
 
-test('a pod in a frozen cgroup: the stop says so and gives its network back; when it is thawed, the rest is done in the background', { skip: freezer === undefined && 'cgroup v2 lets frozen processes be killed' }, async (t) => {
+// Frozen there, a process outlives SIGKILL as one does that the kernel holds in uninterruptible I/O.
+test('a pod in a frozen cgroup: the stop says so and gives its network back; a daemon later, when it is thawed, the rest is done in the background', { skip: freezer === undefined && 'cgroup v2 lets frozen processes be killed' }, async (t) => {
   const pod = await node.runPod();
   const id = await node.runContainer(pod);
   const freeze = (word: string): void => {
@@ -147,11 +148,14 @@ test('a pod in a frozen cgroup: the stop says so and gives its network back; whe
   assert.equal((await client.podSandboxStatus({ podSandboxId: pod.id })).status?.state, PodSandboxState.SANDBOX_NOTREADY);
   assert.deepEqual(tracesNaming([pod.id]).filter((trace) => trace.startsWith('address') || trace.startsWith('ledger network')), []);
   assert.deepEqual((await listed()).debts.map(({ owner, what }) => [owner, what]), [[pod.id, 'container']]);
+  await daemon.restart();
+  await eventually(async () => assert.deepEqual((await listed()).debts.map(({ owner, what }) => [owner, what]), [[pod.id, 'container']]), 30_000);
+  assert.equal((await node.statusOf(id)).state, ContainerState.CONTAINER_RUNNING, 'it has not ended, and nobody says so');
   freeze('THAWED');
   assert.equal((await node.ended(id)).exitCode, 137);
   await eventually(async () => assert.deepEqual((await listed()).debts, []), 15_000);
   const told = (sentence: string): number => daemon.log().split('\n').filter((line) => line.includes(sentence) && line.includes(pod.id)).length;
-  assert.deepEqual([told('cannot undo this yet'), told('undone at last')], [1, 1]);
+  assert.deepEqual([told('cannot undo this yet'), told('undone at last')], [2, 1], 'each daemon says once what it waits for');
   await node.removePod(pod);
   await assertNoTraces(daemon);
 });

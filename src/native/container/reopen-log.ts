@@ -10,5 +10,6 @@ export async function reopenContainerLog(deps: ContainerDeps, record: ContainerR
   const state = stateWord(record);
   if (state !== 'running') throw failure('failed-precondition', { act: 'reopen log of container', object: record.id, why: `it is ${state}, not running` });
   if (record.logPath === '') throw failure('failed-precondition', { act: 'reopen log of container', object: record.id, why: 'it was created without a log path' });
-  await reopenLog({ id: record.id, bundle: containerPaths(deps.roots, record.id).bundle, logPath: record.logPath, conmon: record.monitor });
+  const request = { id: record.id, bundle: containerPaths(deps.roots, record.id).bundle, logPath: record.logPath, conmon: record.monitor };
+  await deps.locks.run(`log of ${record.id}`, () => reopenLog(request));
 }

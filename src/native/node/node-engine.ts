@@ -1,10 +1,10 @@
 /** What the node as a whole says of itself: conditions, handlers, features, the kubelet's settings. */
-import { access, constants } from 'node:fs/promises';
-import { messageOf } from '../../base/errors.ts';
+import { GantryError, messageOf } from '../../base/errors.ts';
 import type { NodeEngine, VerboseInfo } from '../../engine/engine.ts';
 import { CgroupDriver } from '../../gen/cri.ts';
 import type { RuntimeCondition, RuntimeHandler } from '../../gen/cri.ts';
 import { abandonedWork } from '../../host/abandoned.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import type { ProjectProbe } from '../../host/project-quota.ts';
 import type { CdiDevices } from '../../part/cdi/cdi-devices.ts';
 import type { Criu } from '../../part/checkpoint/criu.ts';
@@ -74,8 +74,8 @@ export function createNodeEngine(deps: NodeDeps): NodeEngine {
 async function runtimeReady(probed: Probed | undefined, conmonPath: string): Promise<RuntimeCondition> {
   const notReady = (reason: string, message: string): RuntimeCondition => ({ type: 'RuntimeReady', status: false, reason, message });
   if (probed !== undefined && 'error' in probed) return notReady('RuntimeMissing', probed.error);
-  const hasMonitor = await access(conmonPath, constants.X_OK).then(() => true, () => false);
-  if (!hasMonitor) return notReady('MonitorMissing', `no program ${conmonPath}; install conmon or correct its path`);
+  const trouble = await fencedFiles.reachProgram(conmonPath).then(() => undefined, (error: unknown) => (error instanceof GantryError ? error.message : `no program ${conmonPath}; install conmon or correct its path`));
+  if (trouble !== undefined) return notReady('MonitorMissing', trouble);
   return { type: 'RuntimeReady', status: true, reason: '', message: '' };
 }
 

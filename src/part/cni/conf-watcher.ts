@@ -2,13 +2,15 @@
  * Tells when a configuration directory changed. inotify watches an inode, so a directory that is removed and made again
  * is lost to it (the reason why runtimes have sat on "CNI not initialized" until restarted). Here an event is only a hint:
  * what counts is a fingerprint of the directory, taken after a hint about it or its parent, and every few seconds anyway.
+ * A directory whose file system does not answer counts as unchanged: the network that was read from it stays.
  */
 import * as fs from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import * as path from 'node:path';
 
-import { messageOf } from '../../base/errors.ts';
+import { isKind, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 
 export interface ConfWatcherOptions {
   readonly directory: string;
@@ -30,31 +32,47 @@ export async function watchConf({ directory, onChange, log, pollMs = 3_000 }: Co
   let closed = false;
   let hinted: NodeJS.Timeout | undefined;
   let looking = false;
+  let told = '';
   const hints = new HintSources(directory, hint);
-  hints.renew();
-  let seen = await fingerprint(directory);
+  let seen = await look().catch((error: unknown) => {
+    tell(error);
+    return 'unread';
+  });
   const poll = setInterval(hint, pollMs).unref();
 
   function hint(): void {
-    if (!closed) hinted ??= setTimeout(() => void look(), settleMs).unref();
+    if (!closed) hinted ??= setTimeout(() => void reloadIfChanged(), settleMs).unref();
   }
 
-  async function look(): Promise<void> {
+  /** Watches what stands there now first, so that what changes while it is looked at is hinted at. */
+  async function look(): Promise<string> {
+    await reachable(directory);
+    if (!closed) hints.renew();
+    return fingerprint(directory);
+  }
+
+  async function reloadIfChanged(): Promise<void> {
     hinted = undefined;
     if (closed) return;
     if (looking) return hint();
     looking = true;
     try {
-      hints.renew();
-      const now = await fingerprint(directory);
+      const now = await look();
+      told = '';
       if (now === seen || closed) return;
       seen = now;
       await onChange();
     } catch (error) {
-      log.warn('cannot reload CNI configuration', { directory, error: messageOf(error) });
+      tell(error);
     } finally {
       looking = false;
     }
+  }
+
+  /** Once, and not with every look. */
+  function tell(error: unknown): void {
+    if (messageOf(error) !== told) log.warn('cannot reload CNI configuration', { directory, error: messageOf(error) });
+    told = messageOf(error);
   }
 
   return {
@@ -91,6 +109,8 @@ class HintSources {
     this.#watch(this.#directory, () => true);
     // An event under its own name tells that the ancestor went itself.
     this.#watch(ancestor, (changed) => changed === next || changed === path.basename(ancestor));
+    // Gone meanwhile, and nobody would tell of the one above.
+    if (!fs.existsSync(ancestor)) this.renew();
   }
 
   close(): void {
@@ -125,15 +145,27 @@ function nearestAncestor(directory: string): [ancestor: string, next: string] {
   return parent === directory || fs.existsSync(parent) ? [parent, path.basename(directory)] : nearestAncestor(parent);
 }
 
-/** Names, inodes, sizes and times of what is in a directory and one level below (where a list's further plugins are). */
+/** Resolves when it is known that what is there, if anything, answers (FencedFiles.reach); the calls after it may be synchronous then. */
+async function reachable(target: string): Promise<void> {
+  await fencedFiles.reach(target).catch((error: unknown) => {
+    if (isKind(error, 'deadline-exceeded') || isKind(error, 'unavailable')) throw error;
+  });
+}
+
+/**
+ * Names, inodes, sizes and times of what is in a directory and one level below (where a list's further plugins are). One after the other, so
+ * that a file system that dies meanwhile takes one thread.
+ */
 async function fingerprint(directory: string, depth = 1): Promise<string> {
   const names = await readdir(directory).catch(() => undefined);
   if (names === undefined) return 'absent';
-  const lines = await Promise.all(names.sort().map(async (name) => {
+  const lines: string[] = [];
+  for (const name of names.sort()) {
     const file = path.join(directory, name);
+    await reachable(file);
     const found = await stat(file, { bigint: true }).catch(() => undefined);
     const below = found?.isDirectory() === true && depth > 0 ? await fingerprint(file, depth - 1) : '';
-    return [name, found?.ino, found?.size, found?.mtimeNs, found?.ctimeNs, below].join('\0');
-  }));
+    lines.push([name, found?.ino, found?.size, found?.mtimeNs, found?.ctimeNs, below].join('\0'));
+  }
   return lines.join('\n');
 }

@@ -97,7 +97,7 @@ for (const [what, content, why] of [
   ['a plugin type that is a path', list('n', { plugins: [{ type: '../../bin/sh' }] }), /plugin 0 has the type "\.\.\/\.\.\/bin\/sh", which is no file name/],
   ['a flag that is neither', list('n', { disableGC: 'perhaps' }), /disableGC is "perhaps", neither true nor false/],
   ['a list at the top', [], /10\.conflist is not an object/],
-  ['too many bytes', `{"x":"${'y'.repeat(1024 * 1024)}"}`, /larger than 1048576 bytes/],
+  ['too many bytes', `{"x":"${'y'.repeat(1024 * 1024)}"}`, /it has 1048584 bytes, and at most 1048576 are read/],
 ] as const) {
   test(`a configuration with ${what} is skipped and says so`, async (t) => {
     const node = await fakeNode(t);

@@ -1,10 +1,10 @@
 /** Network configurations as administrators write them (CNI spec section 1), and which of a directory's is the node's. */
 import { readdir, stat } from 'node:fs/promises';
-import { createReadStream } from 'node:fs';
 import * as path from 'node:path';
 
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import type { GantryError } from '../../base/errors.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { cniVersions, spokenVersions } from './cni-version.ts';
 import type { CniVersion } from './cni-version.ts';
 
@@ -137,6 +137,7 @@ function flag(list: Json, key: string): boolean {
 async function filesIn(directory: string, form: RegExp): Promise<string[]> {
   let names: string[];
   try {
+    await fencedFiles.reach(directory);
     names = await readdir(directory);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return [];
@@ -144,16 +145,21 @@ async function filesIn(directory: string, form: RegExp): Promise<string[]> {
   }
   const files = names.filter((name) => form.test(name)).sort().map((name) => path.join(directory, name));
   // A pipe among them would hang the reader. What cannot be looked at stays, so that reading it tells why.
-  const readable = await Promise.all(files.map((file) => stat(file).then((found) => found.isFile(), () => true)));
+  const readable = await Promise.all(files.map(mayBeFile));
   return files.filter((_, n) => readable[n]);
 }
 
+async function mayBeFile(file: string): Promise<boolean> {
+  try {
+    await fencedFiles.reach(file);
+    return (await stat(file)).isFile();
+  } catch {
+    return true;
+  }
+}
+
 async function readJson(file: string): Promise<Json> {
-  const chunks: Buffer[] = [];
-  // `end` is inclusive: one byte more than allowed tells a file that is too large from one that just fits.
-  for await (const chunk of createReadStream(file, { end: maxConfigBytes })) chunks.push(chunk as Buffer);
-  const bytes = Buffer.concat(chunks);
-  if (bytes.length > maxConfigBytes) throw invalid(`it is larger than ${maxConfigBytes} bytes`);
+  const bytes = await fencedFiles.read(file, maxConfigBytes);
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString());

@@ -5,6 +5,7 @@ import * as path from 'node:path';
 import { failure, GantryError, isKind, kindOf } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import type { ErrorKind } from '../../base/errors.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { run } from '../../host/spawn.ts';
 import type { RunResult } from '../../host/spawn.ts';
 
@@ -97,10 +98,21 @@ export function callFailure(call: CallName, kind: ErrorKind, detail: { why?: str
 export async function findPlugin(call: CallName, binDirs: readonly string[]): Promise<string> {
   for (const directory of binDirs) {
     const file = path.join(directory, call.type);
-    const found = await stat(file).catch(() => undefined);
-    if (found?.isFile() === true && (found.mode & 0o111) !== 0) return file;
+    if (await isProgram(file, call)) return file;
   }
   throw callFailure(call, 'failed-precondition', { why: `there is no executable ${call.type} in ${binDirs.join(', ')}; install the plugin or correct the directories` });
+}
+
+/** Looked at through the fence, so that a dead mount costs the calls that need this plugin and no other. */
+async function isProgram(file: string, call: CallName): Promise<boolean> {
+  try {
+    await fencedFiles.reach(file);
+    const found = await stat(file);
+    return found.isFile() && (found.mode & 0o111) !== 0;
+  } catch (cause) {
+    if (isKind(cause, 'deadline-exceeded') || isKind(cause, 'unavailable')) throw callFailure(call, kindOf(cause), { cause });
+    return false;
+  }
 }
 
 function whyNotRun(call: PluginCall, cause: unknown, limitMs: number): GantryError {

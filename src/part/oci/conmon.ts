@@ -11,13 +11,13 @@
  * What conmon adds to a plain `create` is mainly its files in the bundle (socket, two fifos, pid file): about 4 ms when
  * the bundle is on tmpfs, up to 15 ms on a disk file system.
  */
-import { access, constants } from 'node:fs/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
-import { failure, isKind, messageOf } from '../../base/errors.ts';
+import { during, failure, GantryError, isKind, messageOf } from '../../base/errors.ts';
 import { atPoint } from '../../base/faults.ts';
 import type { Logger } from '../../base/log.ts';
+import { fencedFiles } from '../../host/fenced-files.ts';
 import { spawn } from '../../host/spawn.ts';
 import type { Child } from '../../host/spawn.ts';
 import { bundleFiles } from './bundle.ts';
@@ -104,13 +104,16 @@ export function conmonOf(bundle: string): ProcessRef | undefined {
 
 /**
  * Throws failed-precondition when the runtime's program or conmon is missing. Worth asking before the creation goes on
- * record: what a missing runtime never made, it could not take away either.
+ * record: what a missing runtime never made, it could not take away either. Neither is run where its file system does not answer:
+ * deadline-exceeded or unavailable (FencedFiles).
  */
 export async function checkPrograms({ conmon, runtime, id }: Pick<ConmonRequest, 'conmon' | 'runtime' | 'id'>): Promise<void> {
-  await access(runtime.path, constants.X_OK).catch((cause: unknown) => {
+  await fencedFiles.reachProgram(runtime.path).catch((cause: unknown) => {
+    if (cause instanceof GantryError) throw during(cause, { act: 'create container', object: id });
     throw missingRuntime(runtime, 'create container', id, cause);
   });
-  await access(conmon, constants.X_OK).catch((cause: unknown) => {
+  await fencedFiles.reachProgram(conmon).catch((cause: unknown) => {
+    if (cause instanceof GantryError) throw during(cause, { act: 'create container', object: id });
     throw failure('failed-precondition', { act: 'create container', object: id, why: `no program ${conmon}; install conmon or correct its path`, cause });
   });
 }

@@ -4,10 +4,11 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, isKind } from '../../base/errors.ts';
 import { pathThreads } from '../../host/path-resolver.ts';
-import { sendToConmon } from './send-to-conmon.ts';
+import { conmonIsBehind, sendToConmon } from './send-to-conmon.ts';
 import { processAlive } from './process-ref.ts';
 import type { ProcessRef } from './process-ref.ts';
 
+const act = 'reopen log of container';
 const deadlineMs = 2000;
 const pollMs = 5;
 
@@ -19,19 +20,26 @@ export interface ReopenLogRequest {
 }
 
 /**
- * Returns when the container's output goes to a file at its log path. conmon truncates what it finds there, so a log that
- * was not rotated is left as it is. No conmon, or no directory for the log (of which conmon would die):
- * failed-precondition. A conmon that does not react, or a file system: deadline-exceeded.
+ * Returns when the container's output goes to a file at its log path. conmon replaces what it finds there, so a log that
+ * was not rotated is left as it is, and a conmon that has not got round to what an earlier call asked of it is not asked a second time: the
+ * lines between the two would be lost. Calls for one container come one after the other. No conmon, or no directory for the log (of which
+ * conmon would die): failed-precondition. A conmon that does not react, or a file system: deadline-exceeded.
  */
 export async function reopenLog(request: ReopenLogRequest): Promise<void> {
-  if (await writesToLog(request)) return;
-  await checkDirectory(request);
-  sendToConmon(request, { act: 'reopen log of container', line: '2 0 0' });
   const end = performance.now() + deadlineMs;
-  while (!(await writesToLog(request))) {
-    if (performance.now() > end) throw failure('deadline-exceeded', { act: 'reopen log of container', object: request.id, why: `conmon made no new file at ${request.logPath} within ${deadlineMs / 1000} s` });
-    await sleep(pollMs);
+  for (let asked = false; !(await writesToLog(request)); await sleep(pollMs)) {
+    if (performance.now() > end) throw failure('deadline-exceeded', { act, object: request.id, why: `conmon made no new file at ${request.logPath} within ${deadlineMs / 1000} s` });
+    if (asked) continue;
+    await checkDirectory(request);
+    asked = askToReopen(request);
   }
+}
+
+/** False while conmon is behind; it may have been asked already, by another daemon even. */
+function askToReopen(request: ReopenLogRequest): boolean {
+  if (conmonIsBehind(request, act)) return false;
+  sendToConmon(request, { act, line: '2 0 0' });
+  return true;
 }
 
 /** Whether what is at the log path now is what conmon writes to. By names: to look at the files would wait for their file system. */
@@ -63,6 +71,6 @@ function linkAt(path: string): string {
 async function checkDirectory({ id, logPath }: ReopenLogRequest): Promise<void> {
   await pathThreads.checkWritable(dirname(logPath)).catch((cause: unknown) => {
     if (isKind(cause, 'deadline-exceeded') || isKind(cause, 'unavailable')) throw cause;
-    throw failure('failed-precondition', { act: 'reopen log of container', object: id, why: `no directory ${dirname(logPath)}`, cause });
+    throw failure('failed-precondition', { act, object: id, why: `no directory ${dirname(logPath)}`, cause });
   });
 }
