@@ -9,6 +9,7 @@ import type { Cni } from '../part/cni/network.ts';
 import type { ContainerDefaults } from '../part/spec/container-defaults.ts';
 import type { SysctlDefaults } from '../part/spec/effective-sysctls.ts';
 import type { HostFacts } from '../part/spec/host-facts.ts';
+import type { PolicyFile } from '../part/trust/policy.ts';
 import type { EngineApi } from './api/engine-api.ts';
 import type { EngineInfo } from './api/engine-answers.ts';
 import type { EngineMirror } from './engine-mirror.ts';
@@ -44,6 +45,8 @@ export interface DockerDeps {
   readonly locks: KeyedLock;
   /** Names and patterns of the images that the kubelet keeps, as configured now. */
   readonly pinned: () => readonly string[];
+  /** Whose images are trusted; read at every pull and load. */
+  readonly policy: PolicyFile;
   /** The configuration in force, for the verbose status. */
   readonly config: () => unknown;
 }

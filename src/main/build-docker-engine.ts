@@ -27,6 +27,7 @@ import { Cgroups } from '../part/cgroup/cgroups.ts';
 import { createCni } from '../part/cni/network.ts';
 import { gatherHostFacts } from '../part/spec/host-facts.ts';
 import { buildDefaults } from './build-defaults.ts';
+import { trustFiles } from './registry-files.ts';
 import type { RunningEngine } from './serve.ts';
 
 /** How long a start waits for an Engine that comes up beside us: after it the node says that it is not ready. */
@@ -79,6 +80,7 @@ export async function buildDockerEngine(config: Config, log: Logger): Promise<Ru
     defaults: () => ({ container: defaults.container, sysctls: defaults }),
     cgroups: askCgroups,
     pausePath: config.runtime.pause,
+    policy: trustFiles(config).policy,
     pinned: () => current.image.pinned,
     config: () => withoutSecrets(current),
     running: new SingleFlight(), making: new Set(), stopping: new SingleFlight(), removing: new SingleFlight(),

@@ -1,16 +1,23 @@
 /** engine = "docker" with a real dockerd in a folder of its own: the engine contract, and what only this engine can do wrong. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, readdirSync, renameSync } from 'node:fs';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 import { status } from '@grpc/grpc-js';
 import { criContract } from '../../src/engine/cri-contract.suite.ts';
+import { spdyClient } from '../../src/face/spdy/spdy-client.fake.ts';
 import { WsClient } from '../../src/face/streaming/served-streams.fake.ts';
-import { Capability, ContainerState, ImageSpec, LinuxContainerSecurityContext, Mount, NamespaceMode, PodSandboxState, UserNamespace } from '../../src/gen/cri.ts';
+import { AuthConfig, Capability, ContainerState, ImageSpec, LinuxContainerSecurityContext, Mount, NamespaceMode, PodSandboxState, UserNamespace } from '../../src/gen/cri.ts';
 import { message } from '../support/cri-messages.ts';
 import { dockerShortcoming, startDockerEngine, type DockerEngine } from '../support/docker-engine.ts';
+import { busyboxImage, pushImage } from '../support/image.ts';
+import { startRegistry } from '../support/registry.ts';
+import { assertAnswersLines, openForwarded } from '../support/sessions.ts';
 import { startWorkload, assertFails, eventually, logLines, textOf, type Workload } from '../support/workload.ts';
 
+const program = path.join(import.meta.dirname, '../../bin/gantry');
 const shortcoming = process.env.RUNTIME === 'crun' || process.env.RUNTIME === undefined ? dockerShortcoming : 'the Docker Engine brings its own OCI runtime: it runs with crun';
 
 if (shortcoming !== undefined) test('Docker engine', (t) => t.skip(shortcoming));
@@ -38,8 +45,9 @@ function dockerTests(): void {
     const { items } = await node.client.listPodSandbox({});
     await Promise.all(items.map(({ id }) => node.client.removePodSandbox({ podSandboxId: id })));
   };
+  const leaksOf = async ({ daemon }: Workload): Promise<unknown> => (JSON.parse((await promisify(execFile)(program, ['leaks', '-o', 'json', '--socket', daemon.paths.socket])).stdout) as { leaks?: unknown[] }).leaks ?? [];
   const attachments = (): string[] => readdirSync(path.join(node.daemon.paths.root, 'docker', 'cni'));
-    describe('Docker engine', () => {
+  describe('Docker engine, all of them at once', { concurrency: true }, () => {
     test('the runtime name and the Engine itself tell whose a container is', async () => {
       const pod = await node.runPod({ config: { labels: { app: 'web' } } });
       const id = await node.createContainer(pod, { name: 'main' });
@@ -117,25 +125,76 @@ function dockerTests(): void {
       await node.removePod(pod);
     });
 
-    test('a session has input, both outputs and the exit code; a port is forwarded', async () => {
+    test('a session has input, both outputs and the exit code, or a terminal of the size of its client; who attaches talks to the container', async () => {
       const pod = await node.runPod();
       const containerId = await node.runContainer(pod, { script: 'while read line; do echo "got $line"; done; exec sleep 86399', config: { stdin: true } });
-      const { url } = await node.client.exec({ containerId, cmd: ['sh', '-c', 'read a; echo "out $a"; echo "err $a" >&2; exit 5'], stdin: true, stdout: true, stderr: true, tty: false });
+      const piped = { containerId, stdin: true, stdout: true, stderr: true, tty: false };
+      const { url } = await node.client.exec({ ...piped, cmd: ['sh', '-c', 'read a; echo "out $a"; echo "err $a" >&2; exit 5'] });
 
       const session = new WsClient(url, 'v5.channel.k8s.io');
       await session.opened;
       session.send(0, 'hello\n');
       await eventually(() => assert.match(session.of(3).toString(), /"ExitCode","message":"5"/));
-
       assert.deepEqual([session.of(1).toString(), session.of(2).toString()], ['out hello\n', 'err hello\n']);
-      const attached = new WsClient((await node.client.attach({ containerId, stdin: true, stdout: true, stderr: true, tty: false })).url, 'v5.channel.k8s.io');
-      await attached.opened;
-      attached.send(0, 'a line\n');
-      await eventually(() => assert.match(attached.of(1).toString(), /got a line\n/));
-      attached.socket.close();
+
+      const cmd = ['sh', '-c', 'until stty size 2>/dev/null | grep "^33 101"; do sleep 0.05; done; read word; echo "typed $word" >&2; exit 6'];
+      const terminal = new WsClient((await node.client.exec({ ...piped, cmd, stderr: false, tty: true })).url, 'v5.channel.k8s.io');
+      await terminal.opened;
+      terminal.send(4, '{"Width":101,"Height":33}');
+      await eventually(() => assert.match(terminal.of(1).toString(), /^33 101\r\n/));
+      terminal.send(0, 'this\n');
+      await eventually(() => assert.match(terminal.of(3).toString(), /"ExitCode","message":"6"/));
+      assert.equal(terminal.of(1).toString(), '33 101\r\nthis\r\ntyped this\r\n');
+
+      await assertAnswersLines((await node.client.attach(piped)).url);
       await node.removePod(pod);
     });
 
+    test('a port of the pod is reached, and one that nobody listens on is told', async () => {
+      const pod = await node.runPod();
+      await node.runContainer(pod, { script: 'mkdir /www; echo served >/www/index.html; exec httpd -f -p 127.0.0.1:8080 -h /www' });
+      const spdy = await spdyClient((await node.client.portForward({ podSandboxId: pod.id, port: [] })).url, 'portforward.k8s.io');
+
+      const refused = await openForwarded(spdy, 8099, 1);
+      assert.match(await spdy.text(refused.error), /8099.*nobody listens/);
+      let request = 1;
+      await eventually(async () => { // httpd may not listen yet
+        const served = await openForwarded(spdy, 8080, ++request);
+        spdy.send(served.data, 'GET / HTTP/1.0\r\n\r\n');
+        assert.match(await spdy.text(served.data), /\r\n\r\nserved\n$/);
+      });
+      await spdy.end();
+      await node.removePod(pod);
+    });
+
+    test('an image is tagged, saved, untagged and loaded again; only who has the credentials pulls a private one', async () => {
+      const gantry = async (...args: string[]): Promise<string> => (await promisify(execFile)(program, ['image', ...args, '--socket', node.daemon.paths.socket])).stdout;
+      const archive = path.join(node.daemon.paths.dir, 'saved.tar');
+      const name = 'docker.io/library/kept:1';
+
+      await gantry('tag', node.image, name);
+      await gantry('save', '-o', archive, name);
+      await gantry('rm', name);
+      assert.equal((await node.client.imageStatus({ image: message(ImageSpec, { image: name }) })).image, undefined);
+      assert.equal(await gantry('load', archive), `${name}\n`);
+      assert.equal((await node.client.imageStatus({ image: message(ImageSpec, { image: name }) })).image?.id, (await node.client.imageStatus({ image: message(ImageSpec, { image: node.image }) })).image?.id);
+
+      const registry = await startRegistry({ auth: true });
+      try {
+        const image = await pushImage(registry, 'private/app:1', busyboxImage());
+        await assertFails(node.pull(image), status.FAILED_PRECONDITION, /the Docker Engine says: .*(no basic auth|unauthorized|denied)/);
+        await assertFails(node.client.pullImage({ image: message(ImageSpec, { image }), auth: message(AuthConfig, { ...registry.login, password: 'wrong' }) }), status.FAILED_PRECONDITION, /the Docker Engine says: /);
+        const { imageRef } = await node.client.pullImage({ image: message(ImageSpec, { image }), auth: message(AuthConfig, registry.login!) });
+        assert.ok((await node.client.imageStatus({ image: message(ImageSpec, { image: imageRef }) })).image?.repoTags.includes(image));
+        await Promise.all([gantry('rm', image), gantry('rm', name)]); // the contract counts the names of this image
+      } finally {
+        await registry.stop();
+      }
+    });
+
+  });
+
+  describe('Docker engine, and what ends one of them', () => {
     test('a log is in the CRI format, complete over a rotation and a killed daemon', async () => {
       const pod = await node.runPod();
       const script = 'i=0; while [ $i -lt 400 ]; do echo "line $i"; i=$((i+1)); [ $((i % 50)) = 0 ] && sleep 0.3; done; head -c 40000 /dev/zero | tr "\\0" x; echo; echo last >&2; exec sleep 86399';
@@ -173,6 +232,35 @@ function dockerTests(): void {
       const { State } = await docker.docker<{ State: { Running: boolean } }>('GET', `/containers/${foreign}/json`);
       assert.equal(State.Running, true);
       await docker.docker('DELETE', `/containers/${foreign}?force=1`);
+    });
+
+    test('a daemon with the native engine beside it has its own pods, and neither sees or harms what the other has', async () => {
+      const native = await startWorkload();
+      try {
+        const [here, there] = await Promise.all([node.runPod({ name: 'twin', uid: 'twin' }), native.runPod({ name: 'twin', uid: 'twin' })]);
+        const [ours, theirs] = await Promise.all([node.runContainer(here), native.runContainer(there)]);
+
+        assert.deepEqual([(await node.client.version()).runtimeName, (await native.client.version()).runtimeName], ['docker', 'gantry']);
+        for (const [one, pod, container] of [[node, here, ours], [native, there, theirs]] as const) {
+          assert.deepEqual((await one.client.listPodSandbox({})).items.map(({ id }) => id), [pod.id]);
+          assert.deepEqual((await one.client.listContainers({})).containers.map(({ id }) => id), [container]);
+          assert.deepEqual(await leaksOf(one), []);
+        }
+        await assertFails(node.client.containerStatus({ containerId: theirs }), status.NOT_FOUND, /no such container/);
+        await assertFails(native.client.containerStatus({ containerId: ours }), status.NOT_FOUND, /no such container/);
+        assert.notEqual(await node.addressOf(here), await native.addressOf(there));
+
+        await native.daemon.kill9();
+        await native.daemon.restart();
+        await native.removePod(there);
+        assert.equal(await node.sh(ours, 'echo inside'), 'inside');
+        const again = await native.runPod();
+        const kept = await native.runContainer(again);
+        await node.removePod(here);
+        assert.equal(await native.sh(kept, 'echo inside'), 'inside');
+      } finally {
+        await native.stop();
+      }
     });
 
     test('what others removed behind our back is gone, and its network given back', async () => {

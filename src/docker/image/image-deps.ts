@@ -1,3 +1,3 @@
 import type { DockerDeps } from '../docker-deps.ts';
 
-export type ImageDeps = Pick<DockerDeps, 'api' | 'info' | 'mirror' | 'pinned'>;
+export type ImageDeps = Pick<DockerDeps, 'api' | 'info' | 'mirror' | 'pinned' | 'policy'>;

@@ -3,8 +3,10 @@ import { failure } from '../../base/errors.ts';
 import { SharedWork } from '../../base/shared-work.ts';
 import type { ImageEngine, VerboseInfo } from '../../engine/engine.ts';
 import type { Image } from '../../gen/cri.ts';
+import { parseReference } from '../../part/registry/reference.ts';
 import type { ImageInspect, ImageSummary } from '../api/engine-answers.ts';
 import { loadImages, saveImages } from './archives.ts';
+import { checkLoadPolicy, checkPullPolicy } from './check-policy.ts';
 import { toCriImage } from './cri-image.ts';
 import { containerFilesystem, diskUsage, imageFilesystem, listImages } from './disk-usage.ts';
 import type { ImageDeps } from './image-deps.ts';
@@ -30,6 +32,7 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
       const progress = new PullProgress(image.image);
       inFlight.add(progress);
       try {
+        await checkPullPolicy(deps.policy, parseReference(image.image));
         return await pullImage(deps.api, { image: image.image, auth }, { progress, signal });
       } finally {
         inFlight.delete(progress);
@@ -51,7 +54,10 @@ export function createImageEngine(deps: ImageDeps): ImageEngine {
       return { image: await show(found), info: verbose ? infoOf(found) : {} };
     },
     remove: ({ image }) => removeImage(deps, image),
-    load: (bytes, { name }, ctx) => loadImages(deps, bytes, { name, ctx }),
+    async load(bytes, { name }, ctx) {
+      await checkLoadPolicy(deps.policy);
+      return await loadImages(deps, bytes, { name, ctx });
+    },
     adopt: () => {
       throw failure('failed-precondition', { act: 'adopt images', why: 'with engine = "docker" images are the Docker Engine\'s own: adopt them with engine = "native"' });
     },

@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import type { HeldThing } from '../../base/held-thing.ts';
 import { removeTree } from '../../host/files.ts';
 import { namesIn } from '../../host/held-files.ts';
+import { dataDirsOf, usualDataDir } from './leased-attachments.ts';
 import type { NetworkConfig } from './network-config.ts';
-
-/** Where the plugin host-local keeps its leases when the configuration names no other place. */
-const usualDataDir = '/var/lib/cni/networks';
 
 /**
  * Every address that the plugin host-local has given away in one of these networks' data directories: a file of the address's name, in a
@@ -20,13 +18,6 @@ export async function heldAddresses(networks: readonly NetworkConfig[]): Promise
     for (const network of await namesIn(dataDir)) found.push(...await addressesIn(join(dataDir, network)));
   }
   return found;
-}
-
-function dataDirsOf({ plugins }: NetworkConfig): string[] {
-  return plugins.flatMap(({ config }) => {
-    const ipam = config['ipam'] as { readonly type?: unknown; readonly dataDir?: unknown } | undefined;
-    return ipam?.type === 'host-local' && typeof ipam.dataDir === 'string' && ipam.dataDir !== '' ? [ipam.dataDir] : [];
-  });
 }
 
 async function addressesIn(folder: string): Promise<HeldThing[]> {

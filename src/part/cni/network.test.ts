@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fs from 'node:fs/promises';
 import * as path from 'node:path';
+import { tmpdir } from 'node:os';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +29,16 @@ async function cniOf(t: TestContext, node: FakeNode, deadlineMs = 5_000): Promis
   const cni = await createCni({ confDir: node.confDir, binDirs: [node.binDir], cacheDir: node.cacheDir, deadlineMs, log: silentLogger });
   t.after(() => cni.close());
   return cni;
+}
+
+/** The same at 1.1 with addresses of host-local, whose leases are these. */
+async function leasedChain(t: TestContext, leases: Readonly<Record<string, string>> = {}): Promise<{ cniVersion: string; name: string; plugins: object[] }> {
+  const dataDir = await fs.mkdtemp(path.join(tmpdir(), 'gantry-leases-'));
+  t.after(() => fs.rm(dataDir, { recursive: true }));
+  await fs.mkdir(path.join(dataDir, 'podnet'));
+  for (const [address, text] of Object.entries(leases)) await fs.writeFile(path.join(dataDir, 'podnet', address), text);
+  const [bridge, ...others] = chainOfThree.plugins;
+  return { ...chainOfThree, cniVersion: '1.1.0', plugins: [{ ...bridge, ipam: { type: 'host-local', dataDir } }, ...others] };
 }
 
 /** A node with the three plugins of the chain. */
@@ -394,15 +405,15 @@ test('of several versions the highest that all plugins speak is used; a plugin t
   assert.equal((await node.calls()).at(-1)!.request['cniVersion'], '0.4.0');
 });
 
-test('GC detaches what is not valid, then hands the plugins the valid attachments of their network', async (t) => {
-  const node = await nodeWithChain(t, { ...chainOfThree, cniVersion: '1.1.0' });
+test('GC detaches what is not valid, then hands the plugins the valid attachments of their network, and those of its other users', async (t) => {
+  const node = await nodeWithChain(t, await leasedChain(t));
   const cni = await cniOf(t, node);
   await cni.add(pod(node, 'stale'));
   await cni.add(pod(node, 'live'));
   await node.conf('10-podnet.conflist', { ...chainOfThree, cniVersion: '1.1.0', name: 'elsewhere' });
   await cni.reload();
   await cni.add(pod(node, 'other'));
-  await node.conf('10-podnet.conflist', { ...chainOfThree, cniVersion: '1.1.0' });
+  await node.conf('10-podnet.conflist', await leasedChain(t, { '10.9.0.9': 'theirs\r\neth0', '10.9.0.2': 'live\neth0', '10.9.0.7': 'old' }));
   await cni.reload();
   await node.newCalls();
 
@@ -410,12 +421,12 @@ test('GC detaches what is not valid, then hands the plugins the valid attachment
 
   assert.deepEqual(await node.newCalls(), ['DEL tuning', 'DEL portmap', 'DEL bridge', 'GC bridge', 'GC portmap', 'GC tuning']);
   const gc = (await node.calls()).at(-1)!;
-  assert.deepEqual(gc.request['cni.dev/valid-attachments'], [{ containerID: 'live', ifname: 'eth0' }, { containerID: 'uncached', ifname: 'eth0' }]);
+  assert.deepEqual(gc.request['cni.dev/valid-attachments'], [{ containerID: 'live', ifname: 'eth0' }, { containerID: 'uncached', ifname: 'eth0' }, { containerID: 'old', ifname: 'eth0' }, { containerID: 'theirs', ifname: 'eth0' }]);
   assert.deepEqual(gc.env, { CNI_COMMAND: 'GC', CNI_PATH: node.binDir });
 });
 
 test('GC goes on after failures and tells all of them', async (t) => {
-  const node = await nodeWithChain(t, { ...chainOfThree, cniVersion: '1.1.0' });
+  const node = await nodeWithChain(t, await leasedChain(t));
   await node.plugin('bridge', { GC: cniError(100, 'one') });
   await node.plugin('portmap', { GC: cniError(4, 'no GC here') });
   await node.plugin('tuning', { GC: cniError(100, 'two') });
@@ -424,8 +435,9 @@ test('GC goes on after failures and tells all of them', async (t) => {
   await assert.rejects(cni.gc(() => []), /plugin bridge on network podnet: one.*plugin tuning on network podnet: two/);
 });
 
-test('before 1.1, and where the list disables it, GC only detaches what is not valid', async (t) => {
-  for (const conf of [chainOfThree, { ...chainOfThree, cniVersion: '1.1.0', disableGC: true }]) {
+test('before 1.1, where the list disables it, and where nobody can tell who else is attached, GC only detaches what is not valid', async (t) => {
+  const leased = await leasedChain(t);
+  for (const conf of [{ ...leased, cniVersion: '1.0.0' }, { ...leased, disableGC: true }, { ...chainOfThree, cniVersion: '1.1.0' }]) {
     const node = await nodeWithChain(t, conf);
     const cni = await cniOf(t, node);
     await cni.add(pod(node));
@@ -438,7 +450,7 @@ test('before 1.1, and where the list disables it, GC only detaches what is not v
 });
 
 test('GC and ADD are never at work together', async (t) => {
-  const node = await nodeWithChain(t, { ...chainOfThree, cniVersion: '1.1.0', plugins: [{ type: 'bridge' }] });
+  const node = await nodeWithChain(t, { ...chainOfThree, cniVersion: '1.1.0', plugins: [{ type: 'bridge', ipam: { type: 'host-local', dataDir: '/nonexistent' } }] });
   const mark = path.join(node.binDir, 'gc-running');
   await node.plugin('bridge', { GC: `touch ${mark}; sleep 0.4; rm ${mark}`, DEL: `[ ! -e ${mark} ] || ${cniError(100, 'together')}` });
   const cni = await cniOf(t, node);

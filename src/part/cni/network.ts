@@ -19,6 +19,7 @@ import { atLeast } from './cni-version.ts';
 import type { CniVersion } from './cni-version.ts';
 import { watchConf } from './conf-watcher.ts';
 import { Lanes } from './lanes.ts';
+import { leasedAttachments } from './leased-attachments.ts';
 import { putBackAddresses } from './lost-addresses.ts';
 import type { NetworkConfig, SkippedFile } from './network-config.ts';
 import { NetworkSource } from './network-source.ts';
@@ -71,7 +72,8 @@ export interface Cni {
   /** Whether pods can be attached now, to the network of the node or of another directory. Callers at the same time share one answer; it takes at most some seconds. */
   status(confDir?: string): Promise<CniStatus>;
   /**
-   * Detaches what is not valid any more and lets the plugins drop what they hold beyond it (GC, from 1.1.0). `valid` is called
+   * Detaches what is not valid any more and lets the plugins drop what they hold beyond it (GC, from 1.1.0, on networks whose
+   * addresses come from host-local: there its leases tell of other users of the network, who keep theirs). `valid` is called
    * whenever something is about to be taken away, and must name every pod that owns an attachment or is about to make one.
    * Everything is tried; all failures are thrown as one at the end.
    */
@@ -232,10 +234,18 @@ class CniClient implements Omit<Cni, 'close'> {
     for (const directory of new Set([confDir, ...otherConfDirs?.() ?? []])) {
       const chain = await this.#chain(this.#source(directory));
       if (chain === undefined || !atLeast(chain.version, '1.1.0') || chain.network.disableGC) continue;
-      errors.push(...await this.#lanes.alone(async () => gcChain(chain, keysOnNetwork(chain.network.name, valid(), await this.#cache.all()))));
+      errors.push(...await this.#lanes.alone(() => this.#gcPlugins(chain, valid)));
     }
     if (errors.length === 0) return;
     throw failure(kindOf(errors[0]), { act: 'collect garbage of the pod network', why: errors.map(messageOf).join('; '), cause: new AggregateError(errors) });
+  }
+
+  /** Plugins take away whatever is not named, others' attachments to the same network as well: so those are named, and where they cannot be known nothing is taken. */
+  async #gcPlugins(chain: Chain, valid: () => readonly AttachmentKey[]): Promise<unknown[]> {
+    const leased = await leasedAttachments(chain.network);
+    if (leased === undefined) return [];
+    const own = keysOnNetwork(chain.network.name, valid(), await this.#cache.all());
+    return await gcChain(chain, [...own, ...leased.filter((key) => !includesKey(own, key))]);
   }
 
   /** DEL, with all that was remembered, does more than GC can, and works with plugins that have no GC. */

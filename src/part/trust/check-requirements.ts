@@ -42,17 +42,33 @@ export async function checkRequirements(policy: Policy, chosen: ChosenScope, ima
 
 /** The same for what carries no signatures, an image of an archive: `image` says which, for the message. */
 export function checkWithoutSignatures(policy: Policy, chosen: ChosenScope, image: string): void {
+  checkUnseen(policy, chosen, {
+    rejected: `archived images such as ${image} are not to be loaded`,
+    unsigned: `an archive brings no signatures with it, so ${image} has none: pull it from a registry instead`,
+  });
+}
+
+/** The same where somebody else pulls the image, who verifies nothing: what needs no look at a signature is decided, all else is refused. */
+export function checkWithoutVerifying(policy: Policy, chosen: ChosenScope, { image, puller }: { readonly image: string; readonly puller: string }): void {
+  checkUnseen(policy, chosen, {
+    rejected: `images such as ${image} are not to be used`,
+    unsigned: `${puller} pulls ${image} and verifies no signatures: pull it with engine = "native", or let this scope be insecureAcceptAnything`,
+  });
+}
+
+/** What can be said of an image none of whose signatures is seen. */
+function checkUnseen(policy: Policy, chosen: ChosenScope, why: { readonly rejected: string; readonly unsigned: string }): void {
   for (const [index, requirement] of chosen.requirements.entries()) {
     const refuse = refusing(policy, chosen, index);
     switch (requirement.type) {
       case 'insecureAcceptAnything':
         break;
       case 'reject':
-        throw refuse('reject', `archived images such as ${image} are not to be loaded`);
+        throw refuse('reject', why.rejected);
       case 'unsupported':
         throw refuse(requirement.requirement, requirement.what);
       default:
-        throw refuse(requirement.type, `an archive brings no signatures with it, so ${image} has none: pull it from a registry instead`);
+        throw refuse(requirement.type, why.unsigned);
     }
   }
 }
