@@ -149,7 +149,7 @@ test('a plan says all that would be done, and changes nothing', async (t) => {
   const text = plan.flatMap(({ lines }) => lines).join('\n');
   assert.match(text, /write \/etc\/gantry\/config\.toml\.d\/50-migrated\.toml\n.*\n {2}\+ \[cgroup\]\n {2}\+ driver = "systemd"/);
   assert.match(text, /adopt the images of \/var\/lib\/docker/);
-  assert.match(text, /stop the 1 pods that run \(drain the node first, and they are gone already\): default\/web\nleave 1 containers running that are no pod's, and keep the old runtime for them: registry/);
+  assert.match(text, /stop these pods \(1; after a drain there are none\): default\/web\nleave these containers running \(1; they are no pod's\), and keep the old runtime for them: registry/);
   assert.match(text, new RegExp(`change /var/lib/kubelet/kubeadm-flags.env\n  - .*cri-dockerd.*\n  \\+ KUBELET_KUBEADM_ARGS="--container-runtime-endpoint=${endpoint} --v=2"`));
   assert.deepEqual([node.snapshot(), readdirSync(node.at('/etc'))], [before, ['docker']]);
 });

@@ -100,8 +100,8 @@ test('a node leaves Docker and comes back', { skip }, async () => {
   assert.match(plan.out, /^from docker, kubelet 1\.23 with the cgroup driver cgroupfs, images in /);
   assert.match(plan.out, /lost +log-driver +"journald" .*a collector has to/);
   assert.match(plan.out, /\+ default_ulimits = \[ "nofile=1024:2048" \]/);
-  assert.match(plan.out, /adopt 1 images of .*: registry\.example\/web:1/);
-  assert.match(plan.out, /stop the 1 pods that run .*: default\/web\n +leave 1 containers running that are no pod's, and keep the old runtime for them: builder/);
+  assert.match(plan.out, /adopt these images of .* \(1\): registry\.example\/web:1/);
+  assert.match(plan.out, /stop these pods \(1; .*: default\/web\n +leave these containers running \(1; they are no pod's\), and keep the old runtime for them: builder/);
   assert.match(plan.out, /- KUBELET_KUBEADM_ARGS="--network-plugin=cni --v=2"\n +\+ KUBELET_KUBEADM_ARGS="--v=2 --container-runtime=remote --container-runtime-endpoint=unix:\/\//);
   assert.equal(withoutUsers(migrate('run', '--from', 'docker', '--dry-run').out), withoutUsers(plan.out));
   assert.deepEqual([read('/var/lib/kubelet/kubeadm-flags.env'), existsSync(at('/etc/gantry'))], [flags, false]);
@@ -137,7 +137,7 @@ test('a node leaves Docker and comes back', { skip }, async () => {
   assert.match(undone.out, /undo pods\n {2}removed .*\/moved\n/);
   assert.deepEqual([read('/var/lib/kubelet/kubeadm-flags.env'), existsSync(at('/etc/gantry/config.toml.d/50-migrated.toml'))], [flags, false]);
   await assertFails(client.podSandboxStatus({ podSandboxId: pod.id }), 5, /./);
-  const nothing = migrate('undo', '--yes');
+  const nothing = migrate('undo');
   assert.match(nothing.err, /nothing was begun, or it was undone: there is no journal/);
 });
 
@@ -169,7 +169,7 @@ test('a node leaves containerd and comes back', { skip: skip !== false ? skip : 
   assert.ok(plan.out.startsWith(`from containerd at ${endpoint}, `) && plan.out.includes(`images in ${folder}/root`), plan.out);
   assert.match(plan.out, /maps +plugins\.io\.containerd\.grpc\.v1\.cri\.containerd\.runtimes +.* a handler for the RuntimeClass runc/);
   assert.ok(plan.out.includes(images.workload), plan.out);
-  assert.match(plan.out, /stop the 1 pods that run .*: default\/web\n/);
+  assert.match(plan.out, /stop these pods \(1; .*: default\/web\n/);
   const done = migrateHere('run', '--yes');
   assert.deepEqual([done.code, done.err], [0, '']);
   assert.ok(done.out.includes(`  adopted ${images.workload}\n`) && done.out.includes('  stopped default/web\n'), done.out);

@@ -43,7 +43,7 @@ const tests: Readonly<Record<string, Readonly<Record<string, keyof typeof reason
     'a device that was asked for can be used, within its permissions': 'devices',
   },
   'leaks': {
-    'a pod in a frozen cgroup: the stop says so and gives its network back; when it is thawed, the rest is done in the background': 'frozen',
+    'a pod in a frozen cgroup: the stop says so and gives its network back; a daemon later, when it is thawed, the rest is done in the background': 'frozen',
   },
   'node-defaults': {
     'limits, mask, capabilities and the most processes are those of the node': 'umask',

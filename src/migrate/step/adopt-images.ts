@@ -10,7 +10,7 @@ export const adoptImages: Step = {
     const found = await all(outside.gantry.adopt({ ...survey.images, dryRun: true }));
     const planned = found.filter(({ outcome }) => outcome === AdoptionOutcome.ADOPTION_PLANNED);
     return [
-      ...(planned.length === 0 ? [] : [`adopt ${planned.length} images of ${survey.images.root}: ${planned.map(nameOf).join(', ')}`]),
+      ...(planned.length === 0 ? [] : [`adopt these images of ${survey.images.root} (${planned.length}): ${planned.map(nameOf).join(', ')}`]),
       ...found.filter(({ outcome }) => outcome === AdoptionOutcome.ADOPTION_REFUSED).map((image) => `leave ${nameOf(image)}, which has to be pulled again: ${image.why}`),
     ];
   },

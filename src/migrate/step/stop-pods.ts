@@ -8,8 +8,8 @@ export const stopPods: Step = {
     const old = outside.oldRuntime(survey.record.endpoint);
     const [pods, strangers] = [await old.pods(), await old.strangers()];
     return [
-      ...(pods.length === 0 ? [] : [`stop the ${pods.length} pods that run (drain the node first, and they are gone already): ${pods.map(({ name }) => name).join(', ')}`]),
-      ...(strangers.length === 0 ? [] : [`leave ${strangers.length} containers running that are no pod's, and keep the old runtime for them: ${strangers.join(', ')}`]),
+      ...(pods.length === 0 ? [] : [`stop these pods (${pods.length}; after a drain there are none): ${pods.map(({ name }) => name).join(', ')}`]),
+      ...(strangers.length === 0 ? [] : [`leave these containers running (${strangers.length}; they are no pod's), and keep the old runtime for them: ${strangers.join(', ')}`]),
     ];
   },
   async run({ outside, survey }) {

@@ -496,7 +496,7 @@ test('an attachment of another directory has the network that is there, and keep
 });
 
 test('GC reaches the networks of all directories, each for its own attachments', async (t) => {
-  const gc = (name: string) => ({ cniVersion: '1.1.0', name, plugins: [{ type: 'bridge' }] });
+  const gc = (name: string) => ({ cniVersion: '1.1.0', name, plugins: [{ type: 'bridge', ipam: { type: 'host-local', dataDir: '/nonexistent' } }] });
   const node = await nodeWithChain(t, gc('podnet'));
   const confDir = path.join(path.dirname(node.confDir), 'other.d');
   await fs.mkdir(confDir);

@@ -88,7 +88,8 @@ const undo: Command = {
   examples: ['gantry migrate undo'],
   async run(args, { io }) {
     const migration = await migrationOf(args, io);
-    if (!args.on('yes') && !(await agrees(io, 'Take this node back to its old runtime now?'))) return 1;
+    const isBegun = migration.journal.entries.length > 0; // else there is nothing to ask
+    if (isBegun && !args.on('yes') && !(await agrees(io, 'Take this node back to its old runtime now?'))) return 1;
     const { undoMigration } = await import('../../../../migrate/run-migration.ts');
     await undoMigration(migration);
     await say(io, 'the node has its old runtime again');
