@@ -197,7 +197,7 @@ test('a verbose status tells what a plain one does not: process, namespaces, con
   assert.match(readFileSync(`/proc/${info.pid}/cmdline`, 'utf8'), /^sleep/);
   assert.doesNotMatch(JSON.stringify(verbose.info), /hunter2/);
   assert.match(ofPod.info['info'] ?? '', /ns\/net/);
-  assert.deepEqual(Object.keys(ofNode.info).sort(), ['abandoned', 'cdi', 'cniconfig', 'config', 'hooks', 'host', 'lastCNILoadStatus', 'runtimes', 'snapshotter', 'writableLayers']);
+  assert.deepEqual(Object.keys(ofNode.info).sort(), ['abandoned', 'cdi', 'checkpoint', 'cniconfig', 'config', 'hooks', 'host', 'lastCNILoadStatus', 'runtimes', 'snapshotter', 'writableLayers']);
 });
 
 test('the pod status has the statuses of its containers', async () => {
