@@ -1,4 +1,5 @@
 /** Content digests as parsed values: a string that came from outside is never used in a path before it went through here. */
+import { createHash } from 'node:crypto';
 import { failure } from './errors.ts';
 
 /** `sha256:` and 64 lower-case hex digits. */
@@ -16,6 +17,17 @@ export function parseDigest(text: string): Digest {
 
 export function isDigest(text: string): text is Digest {
   return form.test(text);
+}
+
+/** The sha256 digest of some content; of a text in UTF-8. */
+export function digestOf(content: string | Uint8Array): Digest {
+  return `sha256:${createHash('sha256').update(content).digest('hex')}` as Digest;
+}
+
+/** What a layer is called together with all those below it, lowest first: its chain id (OCI image-spec, config.md "Layer ChainID"). */
+export function chainIdsOf(diffIds: readonly Digest[]): Digest[] {
+  let below: Digest | undefined;
+  return diffIds.map((diffId) => (below = below === undefined ? diffId : digestOf(`${below} ${diffId}`)));
 }
 
 /** The 64 hex digits: safe as one path element. */

@@ -1,5 +1,5 @@
 /** The image configuration: fetched, verified, understood, and for this node. */
-import { createHash } from 'node:crypto';
+import { digestOf } from '../../base/digest.ts';
 import { failure } from '../../base/errors.ts';
 import { parseImageDocument } from '../../part/content/image-document.ts';
 import type { ImageDocument } from '../../part/content/image-document.ts';
@@ -27,7 +27,7 @@ export function readDocument({ digest, bytes }: ImageBlob, platform: Platform): 
 
 async function fetchVerified(sources: RegistrySources, config: Descriptor, signal: AbortSignal): Promise<Buffer> {
   const bytes = await downloadDocument(sources, config, largestDocument, signal);
-  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const actual = digestOf(bytes);
   if (actual === config.digest) return bytes;
   throw failure('unavailable', { act: 'verify image configuration', object: config.digest, why: `what ${sources.host} sent has the digest ${actual}` });
 }

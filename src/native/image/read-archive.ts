@@ -1,6 +1,5 @@
 /** The images of a spooled archive: its documents read and checked, and each layer found. Nothing is stored yet. */
-import { createHash } from 'node:crypto';
-import { isDigest, parseDigest } from '../../base/digest.ts';
+import { digestOf, isDigest } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, messageOf } from '../../base/errors.ts';
 import { badArchive } from '../../part/archive/archive-index.ts';
@@ -75,7 +74,7 @@ async function readImages(spool: ArchiveSpool, platform: Platform): Promise<Arch
 
 async function readDockerImage(spool: ArchiveSpool, image: DockerArchiveImage, platform: Platform): Promise<ArchivedImage> {
   const bytes = await spool.document(image.config, "an image's configuration");
-  const digest = sha256(bytes);
+  const digest = digestOf(bytes);
   const stated = digestInName(image.config);
   if (stated !== undefined && stated !== digest) throw badArchive(`its content has the digest ${digest}`, image.config);
   const document = readDocument({ digest, bytes }, platform);
@@ -147,7 +146,7 @@ async function readLayoutImage(spool: ArchiveSpool, entry: LayoutEntry, platform
 async function readBlob(spool: ArchiveSpool, descriptor: BlobDescriptor, what: string): Promise<Buffer> {
   requireBlob(spool, descriptor, what);
   const bytes = await spool.document(blobName(descriptor.digest), what);
-  const actual = sha256(bytes);
+  const actual = digestOf(bytes);
   if (actual !== descriptor.digest) throw badArchive(`its content has the digest ${actual}`, blobName(descriptor.digest));
   return bytes;
 }
@@ -192,6 +191,3 @@ function digestInName(name: string): Digest | undefined {
   return isDigest(stated) ? stated : undefined;
 }
 
-function sha256(bytes: Buffer): Digest {
-  return parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`);
-}

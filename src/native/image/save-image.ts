@@ -1,6 +1,5 @@
 /** `image save` and `image export`: images as one archive, from which the same images come back, under the same ids. */
-import { createHash } from 'node:crypto';
-import { hexOf, parseDigest } from '../../base/digest.ts';
+import { digestOf, hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { during, failure } from '../../base/errors.ts';
 import type { ArchiveFormat, CallContext } from '../../engine/engine.ts';
@@ -79,7 +78,7 @@ function dockerFiles(images: readonly SavedImage[]): TarFile[] {
 function layoutFiles(images: readonly SavedImage[]): TarFile[] {
   const manifests = images.map((image) => {
     const bytes = formatManifest({ digest: image.id, size: image.config.length }, image.layers.map(({ digest, tar }) => ({ digest, size: tar.bytes })));
-    return { bytes, digest: parseDigest(`sha256:${createHash('sha256').update(bytes).digest('hex')}`), size: bytes.length, names: image.repoTags };
+    return { bytes, digest: digestOf(bytes), size: bytes.length, names: image.repoTags };
   });
   return once([
     fileOf(layoutName, formatLayoutVersion()),

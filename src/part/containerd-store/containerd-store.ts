@@ -8,11 +8,10 @@
  *   io.containerd.snapshotter.v1.overlayfs/metadata.db        v1/snapshots/<name>: its number
  *   io.containerd.snapshotter.v1.overlayfs/snapshots/<n>/fs   an unpacked layer
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hexOf, isDigest, parseDigest } from '../../base/digest.ts';
+import { chainIdsOf, digestOf, hexOf, isDigest } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, isKind, messageOf } from '../../base/errors.ts';
 import { readBoltFile } from './bolt-file.ts';
@@ -53,7 +52,7 @@ export async function openContainerdStore({ root, namespace }: { root: string; n
 export async function readContainerdDocument(store: ContainerdStore, digest: Digest): Promise<Buffer> {
   const file = blobFile(store, digest);
   const bytes = await readFile(file).catch((error: unknown) => { throw failure('failed-precondition', { act, object: file, why: messageOf(error) }); });
-  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const actual = digestOf(bytes);
   if (actual !== digest) throw failure('failed-precondition', { act, object: file, why: `its content has the digest ${actual}` });
   return bytes;
 }
@@ -68,11 +67,7 @@ export async function openContainerdBlob(store: ContainerdStore, digest: Digest)
 
 /** The directories of unpacked layers, lowest first; undefined for those that are not unpacked here. */
 export function findContainerdLayers({ snapshots }: ContainerdStore, diffIds: readonly Digest[]): (string | undefined)[] {
-  let below: Digest | undefined;
-  return diffIds.map((diffId) => {
-    below = below === undefined ? diffId : parseDigest(`sha256:${createHash('sha256').update(`${below} ${diffId}`).digest('hex')}`);
-    return snapshots.get(below);
-  });
+  return chainIdsOf(diffIds).map((chainId) => snapshots.get(chainId));
 }
 
 function imagesIn(namespace: BoltBucket): ContainerdImage[] {

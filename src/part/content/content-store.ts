@@ -2,11 +2,10 @@
  * Small documents of images (manifests, indexes, configurations) by digest: `<root>/content/<hex>`. What is in here has been
  * verified, and is verified again when it is read.
  */
-import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hexOf } from '../../base/digest.ts';
+import { digestOf, hexOf } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, hasCode } from '../../base/errors.ts';
 import { SingleFlight } from '../../base/single-flight.ts';
@@ -71,7 +70,7 @@ export class ContentStore {
 }
 
 function verify(digest: Digest, bytes: Uint8Array, act: string): void {
-  const actual = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  const actual = digestOf(bytes);
   if (actual !== digest) throw failure('failed-precondition', { act, object: digest, why: `the content has the digest ${actual}` });
 }
 

@@ -9,10 +9,9 @@
  *
  * A layer's chain id is its diff id for the lowest one, and above it the digest of "<chain id below> <diff id>" (OCI image-spec, config.md).
  */
-import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hexOf, isDigest, parseDigest } from '../../base/digest.ts';
+import { chainIdsOf, digestOf, hexOf, isDigest } from '../../base/digest.ts';
 import type { Digest } from '../../base/digest.ts';
 import { failure, hasCode, messageOf } from '../../base/errors.ts';
 import { damagedStore } from './damaged-store.ts';
@@ -47,19 +46,16 @@ export async function openDockerStore(root: string): Promise<DockerStore> {
 export async function readDockerConfig({ root }: DockerStore, { id }: DockerImage): Promise<Buffer> {
   const file = join(root, 'image', driver, 'imagedb', 'content', 'sha256', hexOf(id));
   const bytes = await readFile(file).catch((error: unknown) => { throw damagedStore(file, messageOf(error)); });
-  const actual = sha256(bytes);
+  const actual = digestOf(bytes);
   if (actual !== id) throw damagedStore(file, `its content has the digest ${actual}`);
   return bytes;
 }
 
 /** Where the layers of an image lie, lowest first. Missing, or not the layer that it should be: failed-precondition. */
 export async function findDockerLayers(store: DockerStore, diffIds: readonly Digest[]): Promise<SplitTar[]> {
-  let below: Digest | undefined;
+  const chainIds = chainIdsOf(diffIds);
   const found: SplitTar[] = [];
-  for (const diffId of diffIds) {
-    below = below === undefined ? diffId : sha256(`${below} ${diffId}`);
-    found.push(await findLayer(store.root, { chainId: below, diffId }));
-  }
+  for (const [n, diffId] of diffIds.entries()) found.push(await findLayer(store.root, { chainId: chainIds[n]!, diffId }));
   return found;
 }
 
@@ -108,8 +104,4 @@ async function whyNoStore(root: string): Promise<Error> {
 
 async function exists(path: string): Promise<boolean> {
   return await stat(path).then(() => true, () => false);
-}
-
-function sha256(content: string | Buffer): Digest {
-  return parseDigest(`sha256:${createHash('sha256').update(content).digest('hex')}`);
 }
